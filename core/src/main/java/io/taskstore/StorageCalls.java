@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore;
+
+import io.taskstore.spi.BackendClosedException;
+import io.taskstore.spi.CapacityExceededException;
+import io.taskstore.spi.Conflict;
+import io.taskstore.spi.CorruptRecordException;
+import io.taskstore.spi.CreateResult;
+import io.taskstore.spi.Created;
+import io.taskstore.spi.DeleteResult;
+import io.taskstore.spi.Deleted;
+import io.taskstore.spi.OutcomeUnknownException;
+import io.taskstore.spi.PutResult;
+import io.taskstore.spi.RecordKey;
+import io.taskstore.spi.RecordTooLargeException;
+import io.taskstore.spi.RecordValue;
+import io.taskstore.spi.StorageBackend;
+import io.taskstore.spi.StorageException;
+import io.taskstore.spi.StorageUnavailableException;
+import io.taskstore.spi.VersionedRecord;
+import io.taskstore.spi.Written;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Calls a backend with everything that must not differ between backends: repeating what failed for
+ * a moment, finding out what became of a write whose answer was lost, one deadline for all of it,
+ * and one translation of failures.
+ */
+final class StorageCalls {
+  /*
+   * A write whose answer was lost is sent again, the same call with the same write id. What comes
+   * back tells what became of the first one, because versions of a record only grow and ids are
+   * never used again:
+   *
+   *   written                          the first one had not happened, this one has
+   *   conflict with our own write id   the first one had happened
+   *   another id at expected + 1       somebody else made that step from the expected version; two
+   *                                    writes cannot both make it, so the first one did not and now
+   *                                    cannot happen: a lost race like any other
+   *   any later version, or absent     ours may have been the step to expected + 1 with others on top
+   *                                    of it: nobody can tell, so the caller is told just that, and
+   *                                    the change is not run again
+   *
+   * For a delete: absent is what we wanted; any winner means that the first one has not happened and,
+   * its version being above the expected one, now cannot.
+   */
+
+  private static final long FIRST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+  private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+  private final StorageBackend backend;
+  private final Duration timeout;
+  private final Timing timing;
+
+  StorageCalls(StorageBackend backend, Duration timeout, Timing timing) {
+    this.backend = backend;
+    this.timeout = timeout;
+    this.timing = timing;
+  }
+
+  /** What is being done, for messages, and how much time there is for it. */
+  final class Operation {
+    private final String description;
+    private final @Nullable String taskId;
+    private final long deadline = timing.nanoTime() + timeout.toNanos();
+    private int pauses;
+
+    private Operation(String description, @Nullable String taskId) {
+      this.description = taskId == null ? description : description + " " + Text.quote(taskId);
+      this.taskId = taskId;
+    }
+
+    boolean isOver() {
+      return deadline - timing.nanoTime() <= 0;
+    }
+
+    /**
+     * Waits a little, longer and longer, with jitter; not at all the first time.
+     *
+     * @return false if there is no time left, or the thread was interrupted, whose flag is set
+     */
+    boolean pause() {
+      if (Thread.currentThread().isInterrupted()) {
+        return false;
+      }
+      long bound = Math.min(FIRST_PAUSE_NANOS << Math.min(pauses, 20), LONGEST_PAUSE_NANOS);
+      long left = deadline - timing.nanoTime();
+      if (left <= 0) {
+        return false;
+      }
+      if (pauses++ > 0) {
+        try {
+          timing.sleep(Math.min(left, 1 + ThreadLocalRandom.current().nextLong(bound)));
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+          return false;
+        }
+      }
+      return true;
+    }
+  }
+
+  Operation operation(String description) {
+    return new Operation(description, null);
+  }
+
+  Operation operation(String description, String taskId) {
+    return new Operation(description, taskId);
+  }
+
+  /** Reads, again and again while the storage is unavailable for a moment. */
+  <T> T read(Operation operation, Supplier<T> call) {
+    while (true) {
+      try {
+        return call.get();
+      } catch (StorageUnavailableException e) {
+        if (!e.isRetryable() || !operation.pause()) {
+          throw failure(operation, e);
+        }
+      } catch (StorageException e) {
+        throw failure(operation, e);
+      }
+    }
+  }
+
+  /**
+   * Writes a record; a conflict is a definite one.
+   *
+   * @throws TaskStorageException with an unknown outcome if it could not be found out
+   */
+  PutResult put(Operation operation, RecordKey key, RecordValue value, long expected) {
+    StorageException lost = null;
+    while (true) {
+      try {
+        PutResult result = backend.putIfVersion(key, value, expected);
+        if (!(result instanceof Conflict conflict)) {
+          return result;
+        }
+        VersionedRecord winner = conflict.winner();
+        if (isOurs(winner, value, expected + 1)) {
+          return new Written(expected + 1);
+        }
+        if (lost != null && (winner == null || winner.version() != expected + 1)) {
+          throw unknown(operation, lost);
+        }
+        return conflict;
+      } catch (OutcomeUnknownException e) {
+        lost = e;
+        if (!operation.pause()) {
+          throw unknown(operation, lost);
+        }
+      } catch (StorageException e) {
+        waitOrThrow(operation, e, lost);
+      }
+    }
+  }
+
+  /**
+   * Creates a record within a limit; a conflict is a definite one, with a record that is not ours.
+   *
+   * @throws TaskStorageException with an unknown outcome if it could not be found out
+   */
+  CreateResult create(Operation operation, RecordKey key, RecordValue value, int max, Instant now) {
+    StorageException lost = null;
+    while (true) {
+      try {
+        CreateResult result = backend.createWithin(key, value, max, now);
+        if (!(result instanceof Conflict conflict)) {
+          return result;
+        }
+        VersionedRecord winner = conflict.winner();
+        if (isOurs(winner, value, 1)) {
+          return new Created(1);
+        }
+        if (lost != null && (winner == null || winner.version() != 1)) {
+          throw unknown(operation, lost);
+        }
+        return conflict;
+      } catch (OutcomeUnknownException e) {
+        lost = e;
+        if (!operation.pause()) {
+          throw unknown(operation, lost);
+        }
+      } catch (StorageException e) {
+        waitOrThrow(operation, e, lost);
+      }
+    }
+  }
+
+  /**
+   * Deletes a record; a conflict is a definite one.
+   *
+   * @throws TaskStorageException with an unknown outcome if it could not be found out
+   */
+  DeleteResult delete(Operation operation, RecordKey key, long expected) {
+    StorageException lost = null;
+    while (true) {
+      try {
+        DeleteResult result = backend.deleteIfVersion(key, expected);
+        return lost != null && result instanceof Conflict conflict && conflict.winner() == null
+            ? Deleted.DELETED
+            : result;
+      } catch (OutcomeUnknownException e) {
+        lost = e;
+        if (!operation.pause()) {
+          throw unknown(operation, lost);
+        }
+      } catch (StorageException e) {
+        waitOrThrow(operation, e, lost);
+      }
+    }
+  }
+
+  private static boolean isOurs(@Nullable VersionedRecord winner, RecordValue value, long version) {
+    return winner != null
+        && winner.version() == version
+        && winner.value().writeId().equals(value.writeId());
+  }
+
+  /** Waits before the next attempt; throws if there is no point in one. */
+  private static void waitOrThrow(
+      Operation operation, StorageException failure, @Nullable StorageException lost) {
+    boolean again =
+        failure instanceof StorageUnavailableException unavailable
+            && unavailable.isRetryable()
+            && operation.pause();
+    if (!again) {
+      throw lost == null ? failure(operation, failure) : unknown(operation, lost);
+    }
+  }
+
+  static TaskStorageException unknown(Operation operation, @Nullable StorageException cause) {
+    return new TaskStorageException(
+        "The answer of the storage was lost, and it is unknown whether it did "
+            + operation.description
+            + "; read before doing it again",
+        false,
+        true,
+        cause);
+  }
+
+  private static TaskStoreException failure(Operation operation, StorageException e) {
+    if (e instanceof CorruptRecordException corrupt && operation.taskId != null) {
+      return new TaskUnreadableException(
+          operation.taskId, corrupt.reason(), TaskCodec.UnreadableException.RESTORE, corrupt);
+    }
+    if (e instanceof RecordTooLargeException tooLarge) {
+      return new LimitExceededException(
+          "the task with all its parts",
+          "what the backend can hold",
+          tooLarge.limitBytes(),
+          tooLarge.sizeBytes(),
+          "bytes");
+    }
+    if (e instanceof OutcomeUnknownException) {
+      return unknown(operation, e);
+    }
+    boolean retryable =
+        e instanceof StorageUnavailableException unavailable && unavailable.isRetryable();
+    String reason;
+    if (retryable) {
+      reason = "is unavailable; try again later";
+    } else if (e instanceof CapacityExceededException) {
+      reason = "is full; purge expired tasks, or give it more room";
+    } else if (e instanceof BackendClosedException) {
+      reason = "is closed; open a new one";
+    } else {
+      reason = "refused; see the cause";
+    }
+    return new TaskStorageException(
+        "The storage did not " + operation.description + ", nothing was changed: it " + reason,
+        retryable,
+        false,
+        e);
+  }
+}
