@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.memory;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+final class ArchitectureTest {
+  private final JavaClasses production =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("io.taskstore.memory");
+
+  @Test
+  void dependencies_production_areTheSpiAndTheJdkOnly() {
+    classes()
+        .should()
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage(
+            "io.taskstore.memory", "io.taskstore.spi", "java..", "org.jspecify.annotations")
+        .check(production);
+  }
+
+  @Test
+  void visibility_production_onlyTheBackendIsPublic() {
+    classes()
+        .that()
+        .areTopLevelClasses()
+        .and()
+        .arePublic()
+        .should()
+        .be(MemoryStorageBackend.class)
+        .check(production);
+  }
+}

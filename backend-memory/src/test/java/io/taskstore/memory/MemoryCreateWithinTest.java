@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.memory;
+
+import static io.taskstore.memory.Records.NOW;
+import static io.taskstore.memory.Records.listAllActive;
+import static io.taskstore.memory.Records.stored;
+import static io.taskstore.memory.Records.value;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.taskstore.spi.Conflict;
+import io.taskstore.spi.CreateResult;
+import io.taskstore.spi.Created;
+import io.taskstore.spi.Full;
+import io.taskstore.spi.RecordKey;
+import io.taskstore.spi.RecordValue;
+import io.taskstore.spi.VersionedRecord;
+import java.time.Instant;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.Test;
+
+final class MemoryCreateWithinTest {
+  private final ProbeScript probe = new ProbeScript();
+  private final MemoryStorageBackend backend = MemoryStorageBackend.builder().build(probe);
+  private final String partition = Records.partition();
+
+  @Test
+  void createWithin_roomLeft_createsUntilFull() {
+    RecordValue value = value("a");
+
+    assertThat(backend.createWithin(key("a"), value, 2, NOW)).isEqualTo(new Created(1));
+    assertThat(create("b", 2)).isEqualTo(new Created(1));
+    assertThat(create("c", 2)).isEqualTo(Full.FULL);
+
+    assertThat(backend.get(key("a"))).contains(new VersionedRecord(key("a"), value, 1));
+    assertThat(backend.get(key("c"))).isEmpty();
+    assertThat(create("c", 3)).isEqualTo(new Created(1));
+  }
+
+  @Test
+  void createWithin_ownWriteAtVersionOne_isCreatedEvenWhenFull() {
+    RecordValue value = value("a");
+    backend.createWithin(key("a"), value, 1, NOW);
+
+    assertThat(backend.createWithin(key("a"), value, 1, NOW)).isEqualTo(new Created(1));
+
+    assertThat(stored(backend, key("a")).version()).isEqualTo(1);
+    assertThat(backend.used().records()).isEqualTo(1);
+  }
+
+  @Test
+  void createWithin_keyTaken_conflictsEvenWhenFull() {
+    RecordValue value = value("a");
+    backend.createWithin(key("a"), value, 1, NOW);
+
+    assertThat(create("a", 1)).isEqualTo(new Conflict(stored(backend, key("a"))));
+
+    // Our write, but another one has followed it.
+    backend.putIfVersion(key("a"), value, 1);
+    assertThat(backend.createWithin(key("a"), value, 5, NOW))
+        .isEqualTo(new Conflict(new VersionedRecord(key("a"), value, 2)));
+  }
+
+  @Test
+  void createWithin_recordsThatEndOrExpireOrGo_makeRoom() {
+    put("finished", true, null);
+    put("expired", true, NOW);
+    put("deleted", true, NOW.plusSeconds(1));
+    put("shortened", true, null);
+    put("extended", true, NOW.minusSeconds(1));
+    assertThat(create("x", 3)).isEqualTo(Full.FULL);
+
+    backend.put(key("finished"), value("x", false, null));
+    assertThat(create("a", 3)).isEqualTo(new Created(1));
+    assertThat(create("x", 3)).isEqualTo(Full.FULL);
+
+    backend.delete(key("deleted"));
+    assertThat(create("b", 3)).isEqualTo(new Created(1));
+    assertThat(create("x", 3)).isEqualTo(Full.FULL);
+
+    backend.put(key("shortened"), value("x", true, NOW));
+    assertThat(create("c", 3)).isEqualTo(new Created(1));
+    assertThat(create("x", 3)).isEqualTo(Full.FULL);
+
+    backend.put(key("extended"), value("x", true, NOW.plusMillis(1)));
+    assertThat(create("x", 4)).isEqualTo(Full.FULL);
+    assertThat(create("d", 5)).isEqualTo(new Created(1));
+  }
+
+  @Test
+  void createWithin_boundaryOfExpiry_isToTheMillisecond() {
+    put("a", true, NOW);
+
+    assertThat(backend.createWithin(key("b"), value("b"), 1, NOW.minusMillis(1)))
+        .isEqualTo(Full.FULL);
+    assertThat(backend.createWithin(key("b"), value("b"), 1, NOW)).isEqualTo(new Created(1));
+  }
+
+  @Test
+  void createWithin_recordWithoutExpiry_countsAtAnyTime() {
+    put("a", true, null);
+
+    assertThat(backend.createWithin(key("b"), value("b"), 1, Instant.MAX)).isEqualTo(Full.FULL);
+  }
+
+  @Test
+  void createWithin_otherPartitions_doNotCount() {
+    backend.putIfVersion(new RecordKey(partition + "0", "a"), value("a"), 0);
+
+    assertThat(create("a", 1)).isEqualTo(new Created(1));
+  }
+
+  @Test
+  void createWithin_manyInactiveOrExpiredRecords_looksAtNoneOfThem() {
+    for (int i = 0; i < 10_000; i++) {
+      put("inactive" + i, false, i % 2 == 0 ? null : NOW.plusSeconds(i));
+      put("expired" + i, true, NOW.minusMillis(i));
+    }
+    for (int i = 0; i < 4; i++) {
+      put("active" + i, true, NOW.plusSeconds(60));
+    }
+    probe.count(Probe.Step.VISIT);
+
+    assertThat(create("a", 100)).isEqualTo(new Created(1));
+    // The four, and the latest of the expired, which ends the count.
+    assertThat(probe.count()).isEqualTo(5);
+
+    probe.count(Probe.Step.VISIT);
+    assertThat(create("b", 5)).isEqualTo(Full.FULL);
+    assertThat(probe.count()).isEqualTo(5);
+
+    probe.count(Probe.Step.VISIT);
+    assertThat(create("b", 3)).isEqualTo(Full.FULL);
+    assertThat(probe.count()).isEqualTo(3);
+  }
+
+  @RepeatedTest(10)
+  void createWithin_racers_admitExactlyTheLimit() throws Exception { // C11
+    put("inactive", false, null);
+    put("expired", true, NOW);
+
+    List<CreateResult> results = Records.race(32, number -> create("racer" + number, 10));
+
+    assertThat(Collections.frequency(results, new Created(1))).isEqualTo(10);
+    assertThat(Collections.frequency(results, Full.FULL)).isEqualTo(22);
+    assertThat(listAllActive(backend, partition, false, 100)).hasSize(11);
+    for (int i = 0; i < results.size(); i++) {
+      assertThat(backend.get(key("racer" + i)).isPresent())
+          .isEqualTo(results.get(i).equals(new Created(1)));
+    }
+  }
+
+  @Test
+  void createWithin_racersWhileOthersFinish_neverExceedTheLimit() throws Exception { // C11
+    int limit = 3;
+    AtomicInteger held = new AtomicInteger();
+    Records.race(
+        8,
+        number -> {
+          for (int i = 0; i < 500; i++) {
+            RecordKey key = key(number + "-" + i);
+            if (backend.createWithin(key, value("a"), limit, NOW).equals(new Created(1))) {
+              // Counted a little later and uncounted a little earlier than the record itself.
+              held.incrementAndGet();
+              assertThat(backend.get(key)).isPresent();
+              assertThat(held.get()).isLessThanOrEqualTo(limit);
+              held.decrementAndGet();
+              if (i % 2 == 0) {
+                backend.putIfVersion(key, value("b", false, null), 1);
+              } else {
+                backend.deleteIfVersion(key, 1);
+              }
+            }
+          }
+          return true;
+        });
+
+    assertThat(listAllActive(backend, partition, false, 100)).isEmpty();
+    for (int i = 0; i < limit; i++) {
+      assertThat(create("after" + i, limit)).isEqualTo(new Created(1));
+    }
+    assertThat(create("after", limit)).isEqualTo(Full.FULL);
+  }
+
+  private CreateResult create(String id, int max) {
+    return backend.createWithin(key(id), value(id), max, NOW);
+  }
+
+  private void put(String id, boolean active, @Nullable Instant expiresAt) {
+    backend.putIfVersion(key(id), value(id, active, expiresAt), 0);
+  }
+
+  private RecordKey key(String id) {
+    return new RecordKey(partition, id);
+  }
+}
