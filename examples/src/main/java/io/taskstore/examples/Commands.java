@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.examples;
+
+import picocli.CommandLine;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.TypeConversionException;
+
+/** What the commands have in common: a mistake of the user is answered with one line. */
+final class Commands {
+  /** The exit code of a program that was cancelled, as shells have it for Ctrl-C. */
+  static final int CANCELLED = 130;
+
+  /** Reads {@code --store}. */
+  static final class StoreConverter implements ITypeConverter<StoreOption> {
+    @Override
+    public StoreOption convert(String value) {
+      try {
+        return new StoreOption(value);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
+  }
+
+  private Commands() {}
+
+  static CommandLine commandLine(Object command) {
+    CommandLine commandLine = new CommandLine(command);
+    commandLine
+        .getCommandSpec()
+        .addOption(
+            OptionSpec.builder("-h", "--help")
+                .usageHelp(true)
+                .description("Print this help.")
+                .build());
+    return commandLine
+        .setParameterExceptionHandler(
+            (e, args) -> {
+              CommandLine line = e.getCommandLine();
+              line.getErr().println(line.getCommandName() + ": " + oneLine(e) + " (see --help)");
+              return CommandLine.ExitCode.USAGE;
+            })
+        .setExecutionExceptionHandler(
+            (e, line, parsed) -> {
+              line.getErr().println(line.getCommandName() + ": " + oneLine(e));
+              return CommandLine.ExitCode.SOFTWARE;
+            });
+  }
+
+  private static String oneLine(Exception e) {
+    String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+    return message.lines().findFirst().orElse(message);
+  }
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.examples;
+
+import io.taskstore.examples.ServerProcess.ServerException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/**
+ * A client of {@link DigestServer}: starts it as a child process, has it digest a folder, asks how
+ * far it is, and prints the result.
+ */
+@Command(
+    name = "examples/run",
+    description = {
+      "Digests a folder as a task of an MCP server, shows its progress, and prints the result.",
+      ""
+    },
+    footer = {
+      "",
+      "Ctrl-C cancels the task.",
+      "Exit code: 0 done, 1 failed, 2 wrong usage, 130 cancelled."
+    },
+    sortOptions = false)
+final class DigestDemo implements Callable<Integer> {
+  private static final int MAX_ROWS = 20;
+  private static final Duration CANCEL_TIMEOUT = Duration.ofSeconds(5);
+
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "FOLDER",
+      description = "The folder; this repository if it is left out.",
+      defaultValue = "${sys:taskstore.examples.folder:-.}")
+  private String folderName = ".";
+
+  @Option(
+      names = "--store",
+      paramLabel = "URL",
+      description = "Where the server keeps its tasks: memory: (default).",
+      defaultValue = StoreOption.DEFAULT,
+      converter = Commands.StoreConverter.class)
+  private StoreOption storeOption = new StoreOption(StoreOption.DEFAULT);
+
+  @Option(
+      names = "--cancel-after",
+      paramLabel = "PERCENT",
+      description = "Cancel the task when so much is done, to see it happen.")
+  private @Nullable Integer cancelAfter;
+
+  @Spec private CommandSpec spec;
+
+  private final PrintStream out = System.out;
+  private final PrintStream err = System.err;
+  private final ProgressLine progress =
+      new ProgressLine(out, Boolean.getBoolean("taskstore.examples.terminal"));
+  private volatile boolean interrupted;
+  private volatile boolean finished;
+
+  /** Runs the demo. */
+  public static void main(String[] args) {
+    System.exit(Commands.commandLine(new DigestDemo()).execute(args));
+  }
+
+  /** What task_status answers, as far as it is of interest here. */
+  private record Status(
+      String taskId,
+      String status,
+      @Nullable String message,
+      @Nullable Long progress,
+      @Nullable Long total,
+      @Nullable Failure error,
+      long pollIntervalMillis) {
+    record Failure(String message) {}
+
+    boolean isFinished() {
+      return is("completed") || is("failed") || is("cancelled");
+    }
+
+    boolean is(String name) {
+      return status.equals(name);
+    }
+
+    String text() {
+      return message == null ? "" : message;
+    }
+
+    double fraction() {
+      if (is("completed")) {
+        return 1;
+      }
+      return progress == null || total == null || total == 0
+          ? 0
+          : Math.min(1, (double) progress / total);
+    }
+  }
+
+  @Override
+  public Integer call() throws InterruptedException {
+    Path folder = folder();
+    if (cancelAfter != null && (cancelAfter < 0 || cancelAfter > 100)) {
+      throw new ParameterException(
+          spec.commandLine(), "--cancel-after must be from 0 to 100: " + cancelAfter);
+    }
+    try (ServerProcess server = ServerProcess.start(serverCommand(), this::logOfServer)) {
+      long begin = System.nanoTime();
+      Status task = server.call("digest_folder", Map.of("folder", folder.toString()), Status.class);
+      Runtime.getRuntime()
+          .addShutdownHook(new Thread(() -> onExit(server, task.taskId()), "cancel"));
+      out.println("task " + task.taskId() + " digests " + Table.printable(folder.toString()));
+      Status end = follow(server, task);
+      progress.close();
+      finished = true;
+      return report(server, end, Duration.ofNanos(System.nanoTime() - begin));
+    } catch (ServerException e) {
+      waitIfInterrupted();
+      progress.close();
+      throw e;
+    } finally {
+      finished = true;
+    }
+  }
+
+  private Path folder() {
+    try {
+      return FolderDigest.folder(folderName);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
+  }
+
+  private List<String> serverCommand() {
+    List<String> command = new ArrayList<>();
+    Path shell = Path.of("/bin/sh");
+    if (Files.isExecutable(shell)) {
+      // A terminal sends Ctrl-C to both of us. The server has to outlive it, to be told to cancel.
+      command.addAll(List.of(shell.toString(), "-c", "trap '' INT; exec \"$@\"", "server"));
+    }
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of(DigestServer.class.getName(), "--store", storeOption.url()));
+    return command;
+  }
+
+  private void logOfServer(String line) {
+    err.println("server: " + line);
+  }
+
+  /** Asks for the task until it is finished. */
+  private Status follow(ServerProcess server, Status task) throws InterruptedException {
+    boolean cancelling = false;
+    Status status = task;
+    while (!status.isFinished()) {
+      progress.show(status.fraction(), status.text());
+      if (cancelAfter != null && !cancelling && 100 * status.fraction() >= cancelAfter) {
+        server.call("task_cancel", Map.of("taskId", task.taskId()), Status.class);
+        cancelling = true;
+      }
+      Thread.sleep(status.pollIntervalMillis());
+      waitIfInterrupted();
+      status = server.call("task_status", Map.of("taskId", task.taskId()), Status.class);
+    }
+    waitIfInterrupted();
+    if (status.is("completed")) {
+      progress.show(status.fraction(), status.text());
+    }
+    return status;
+  }
+
+  private int report(ServerProcess server, Status end, Duration elapsed) {
+    if (end.is("cancelled")) {
+      out.println(end.text());
+      return Commands.CANCELLED;
+    }
+    if (end.is("failed")) {
+      err.println(
+          "the task failed: " + (end.error() == null ? "no details" : end.error().message()));
+      return CommandLine.ExitCode.SOFTWARE;
+    }
+    print(server.call("task_result", Map.of("taskId", end.taskId()), DigestResult.class), elapsed);
+    if (cancelAfter != null) {
+      err.println("the task was done before it could be cancelled");
+    }
+    return CommandLine.ExitCode.OK;
+  }
+
+  private void print(DigestResult result, Duration elapsed) {
+    out.println();
+    Table types = new Table();
+    types.row("type", "files", "lines", "words", "bytes");
+    for (DigestResult.Type type :
+        result.types().subList(0, Math.min(MAX_ROWS, result.types().size()))) {
+      row(types, type.type(), type.total());
+    }
+    result.types().stream()
+        .skip(MAX_ROWS)
+        .map(DigestResult.Type::total)
+        .reduce(Counts::plus)
+        .ifPresent(
+            rest -> row(types, "(%d more)".formatted(result.types().size() - MAX_ROWS), rest));
+    row(types, "total", result.total());
+    types.print(out);
+
+    if (!result.largest().isEmpty()) {
+      out.println();
+      Table largest = new Table();
+      largest.row("largest files", "lines", "words", "bytes", "sha256");
+      for (FileDigest file : result.largest()) {
+        largest.row(file.path(), file.lines(), file.words(), file.bytes(), file.sha256());
+      }
+      largest.print(out);
+    }
+
+    if (result.skippedCount() > 0) {
+      out.println();
+      out.println("skipped: " + result.skippedCount());
+      result.skipped().forEach(skipped -> out.println("  " + Table.printable(skipped)));
+    }
+
+    out.println();
+    out.println("sha256 of all: " + result.sha256());
+    out.printf(Locale.ROOT, "in %.1f s; to compare:%n", elapsed.toMillis() / 1_000.0);
+    out.println("  cd '" + result.folder().replace("'", "'\\''") + "'");
+    out.println("  find . -type f -printf . | wc -c");
+    out.println("  find . -type f -print0 | LC_ALL=C wc -lwc --files0-from=- | tail -n 1");
+    out.println("  find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum | sha256sum");
+  }
+
+  private static void row(Table table, String name, Counts counts) {
+    table.row(name, counts.files(), counts.lines(), counts.words(), counts.bytes());
+  }
+
+  // --- Ctrl-C -------------------------------------------------------------------------------
+
+  /** Runs while the process is being ended: cancels the task if it is not finished. */
+  private void onExit(ServerProcess server, String taskId) {
+    if (finished) {
+      return;
+    }
+    interrupted = true;
+    progress.close();
+    try (server) {
+      Map<String, Object> arguments = Map.of("taskId", taskId);
+      Status status = server.call("task_cancel", arguments, Status.class);
+      long deadline = System.nanoTime() + CANCEL_TIMEOUT.toNanos();
+      while (!status.isFinished() && System.nanoTime() < deadline) {
+        Thread.sleep(status.pollIntervalMillis() / 4);
+        status = server.call("task_status", arguments, Status.class);
+      }
+      out.println(status.isFinished() ? status.text() : "cancellation requested");
+    } catch (ServerException | InterruptedException e) {
+      err.println("the task could not be cancelled: " + e.getMessage());
+    }
+    out.flush();
+  }
+
+  /**
+   * The process is being ended by the other thread: from here there is nothing more to do or say.
+   */
+  private void waitIfInterrupted() {
+    while (interrupted) {
+      try {
+        Thread.sleep(Long.MAX_VALUE);
+      } catch (InterruptedException e) {
+        // Nothing to be done about that either.
+      }
+    }
+  }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.examples;
+
+import io.taskstore.GenericTaskStore;
+import io.taskstore.TaskStore;
+import io.taskstore.memory.MemoryStorageBackend;
+
+/**
+ * Where to keep the tasks, as the option {@code --store} says it.
+ *
+ * @param url {@code memory:}, so far the only one
+ */
+record StoreOption(String url) {
+  static final String DEFAULT = "memory:";
+
+  /** More digests at once would only wait for the same disk. */
+  static final int MAX_ACTIVE_TASKS = 8;
+
+  StoreOption {
+    if (!url.equals(DEFAULT)) {
+      throw new IllegalArgumentException("unknown store: " + url + " (supported: memory:)");
+    }
+  }
+
+  /** Opens a store for as long as the process lives. */
+  TaskStore open() {
+    return GenericTaskStore.builder(MemoryStorageBackend.create())
+        // Standard input and output belong to whoever started the process, so there is one owner.
+        .allowLocalOwner(true)
+        .maxActiveTasks(MAX_ACTIVE_TASKS)
+        .build();
+  }
+}
