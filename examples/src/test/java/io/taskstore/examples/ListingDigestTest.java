@@ -40,7 +40,6 @@ class ListingDigestTest {
         digest = digest.plus(Arrays.copyOfRange(data, begin, end));
         begin = end;
       }
-      assertThat(digest.length()).isEqualTo(data.length);
       assertThat(digest.sha256()).as("round %d", round).isEqualTo(jdk(data));
     }
   }
