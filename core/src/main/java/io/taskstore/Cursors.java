@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore;
 
+import io.taskstore.spi.RecordKey;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -46,7 +47,8 @@ final class Cursors {
     } catch (IllegalArgumentException e) {
       throw new InvalidCursorException();
     }
-    if (cursor.length <= 1 + CHECKSUM_BYTES || cursor[0] != FORMAT) {
+    int idBytes = cursor.length - 1 - CHECKSUM_BYTES;
+    if (idBytes < 1 || idBytes > RecordKey.MAX_ID_BYTES || cursor[0] != FORMAT) {
       throw new InvalidCursorException();
     }
     byte[] id = Arrays.copyOfRange(cursor, 1 + CHECKSUM_BYTES, cursor.length);

@@ -169,8 +169,10 @@ public final class GenericTaskStore implements TaskStore {
     try {
       return decode(owner, stored);
     } catch (TaskCodec.UnreadableException e) {
-      LOGGER.log(Level.WARNING, "Task {0} cannot be read: {1}", key.id(), e.reason());
-      throw new TaskUnreadableException(key.id(), e.reason(), e.remedy(), null);
+      TaskUnreadableException unreadable =
+          new TaskUnreadableException(key.id(), e.reason(), e.remedy(), null);
+      LOGGER.log(Level.WARNING, unreadable.getMessage());
+      throw unreadable;
     }
   }
 
@@ -241,7 +243,7 @@ public final class GenericTaskStore implements TaskStore {
         if (!head.isExpired(now)) {
           try {
             calls
-                .read(calls.operation("read task", head.key().id()), () -> backend.get(head.key()))
+                .read(operation.part("read task", head.key().id()), () -> backend.get(head.key()))
                 .ifPresent(this::show);
           } catch (TaskUnreadableException e) {
             unreadable.add(new TaskPage.Unreadable(e.taskId(), e.reason()));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -62,20 +63,29 @@ final class JsonMembers {
   }
 
   /** Returns these members overwritten by {@code changes}; a null value removes the member. */
-  JsonMembers merge(Map<String, @Nullable Json> changes) {
-    TreeMap<String, Json> merged = new TreeMap<>();
-    for (int i = 0; i < names.length; i++) {
-      merged.put(names[i], values[i]);
+  JsonMembers merge(SortedMap<String, @Nullable Json> changes) {
+    List<String> mergedNames = new ArrayList<>(names.length + changes.size());
+    List<Json> mergedValues = new ArrayList<>(names.length + changes.size());
+    int next = 0;
+    for (Map.Entry<String, @Nullable Json> change : changes.entrySet()) {
+      String name = change.getKey();
+      while (next < names.length && names[next].compareTo(name) < 0) {
+        mergedNames.add(names[next]);
+        mergedValues.add(values[next++]);
+      }
+      if (next < names.length && names[next].equals(name)) {
+        next++;
+      }
+      if (change.getValue() != null) {
+        mergedNames.add(name);
+        mergedValues.add(change.getValue());
+      }
     }
-    changes.forEach(
-        (name, value) -> {
-          if (value == null) {
-            merged.remove(name);
-          } else {
-            merged.put(name, value);
-          }
-        });
-    return merged.isEmpty() ? NONE : sorted(merged);
+    for (; next < names.length; next++) {
+      mergedNames.add(names[next]);
+      mergedValues.add(values[next]);
+    }
+    return ofAscending(mergedNames, mergedValues);
   }
 
   void writeTo(JsonWriter out) {

@@ -67,16 +67,18 @@ final class StorageCalls {
   final class Operation {
     private final String description;
     private final @Nullable String taskId;
-    private final long deadline = timing.nanoTime() + timeout.toNanos();
+    private final long deadline;
     private int pauses;
 
-    private Operation(String description, @Nullable String taskId) {
+    private Operation(String description, @Nullable String taskId, long deadline) {
       this.description = taskId == null ? description : description + " " + Text.quote(taskId);
       this.taskId = taskId;
+      this.deadline = deadline;
     }
 
-    boolean isOver() {
-      return deadline - timing.nanoTime() <= 0;
+    /** A part of this operation that is about one task; the time for it is that of the whole. */
+    Operation part(String partDescription, String partTaskId) {
+      return new Operation(partDescription, partTaskId, deadline);
     }
 
     /**
@@ -106,11 +108,15 @@ final class StorageCalls {
   }
 
   Operation operation(String description) {
-    return new Operation(description, null);
+    return new Operation(description, null, deadline());
   }
 
   Operation operation(String description, String taskId) {
-    return new Operation(description, taskId);
+    return new Operation(description, taskId, deadline());
+  }
+
+  private long deadline() {
+    return timing.nanoTime() + timeout.toNanos();
   }
 
   /** Reads, again and again while the storage is unavailable for a moment. */

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
@@ -259,7 +260,7 @@ final class TaskRules {
   }
 
   private JsonMembers merged(Task task, Map<String, @Nullable Object> incoming) {
-    Map<String, @Nullable Json> encoded = encoded(incoming);
+    SortedMap<String, @Nullable Json> encoded = encoded(incoming);
     validate(task, encoded);
     JsonMembers merged = task.state().variables().merge(encoded);
     if (merged.size() > limits.maxVariables()) {
@@ -278,8 +279,8 @@ final class TaskRules {
     return merged;
   }
 
-  private Map<String, @Nullable Json> encoded(Map<String, @Nullable Object> incoming) {
-    Map<String, @Nullable Json> encoded = new TreeMap<>();
+  private SortedMap<String, @Nullable Json> encoded(Map<String, @Nullable Object> incoming) {
+    SortedMap<String, @Nullable Json> encoded = new TreeMap<>();
     incoming.forEach(
         (name, value) -> {
           String what = Variables.what(name);

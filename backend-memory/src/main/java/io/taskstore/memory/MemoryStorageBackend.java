@@ -275,7 +275,7 @@ public final class MemoryStorageBackend implements StorageBackend {
     capacity.clear();
   }
 
-  /** {@inheritDoc} Here it is exact, and the answer is never {@code Contended}. */
+  /** As the interface has it; exact, and never answered with {@code Contended}. */
   @Override
   public CreateResult createWithin(RecordKey key, RecordValue value, int max, Instant now) {
     StorageArguments.checkCreateWithin(key, value, max, now);
