@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
@@ -34,6 +35,17 @@ final class ServerProcess implements AutoCloseable {
   private static final Duration CLOSE_TIMEOUT = Duration.ofMillis(1_500);
   private static final Duration LOOK_INTERVAL = Duration.ofMillis(20);
   private static final McpJsonMapper JSON = McpJsonDefaults.getMapper();
+
+  /**
+   * Runs what blocks. Not the common pool: with two processors it may have one thread, and the news
+   * that a process has ended comes through it.
+   */
+  private static final Executor THREADS =
+      task -> {
+        Thread thread = new Thread(task, "server call");
+        thread.setDaemon(true);
+        thread.start();
+      };
 
   private final McpSyncClient client;
   private final ProcessHandle process;
@@ -73,7 +85,7 @@ final class ServerProcess implements AutoCloseable {
             .build();
     // The transport does not show its process, but it is the one that was not there before.
     Set<ProcessHandle> before = ProcessHandle.current().children().collect(Collectors.toSet());
-    CompletableFuture<?> initialization = CompletableFuture.supplyAsync(client::initialize);
+    CompletableFuture<?> initialization = CompletableFuture.supplyAsync(client::initialize, THREADS);
     @Nullable ProcessHandle process = null;
     try {
       while (process == null && !initialization.isDone()) {
@@ -116,7 +128,7 @@ final class ServerProcess implements AutoCloseable {
   <T> T call(String tool, Map<String, Object> arguments, Class<T> type) {
     CallToolRequest request = CallToolRequest.builder(tool).arguments(arguments).build();
     CallToolResult result =
-        await(CompletableFuture.supplyAsync(() -> client.callTool(request)), process);
+        await(CompletableFuture.supplyAsync(() -> client.callTool(request), THREADS), process);
     if (Boolean.TRUE.equals(result.isError())) {
       throw new ServerException(text(result), null);
     }
@@ -159,7 +171,7 @@ final class ServerProcess implements AutoCloseable {
   private static void stop(McpSyncClient client, @Nullable ProcessHandle process) {
     // It asks the process to end and waits for long: not for a stubborn one.
     Supplier<Boolean> closing = client::closeGracefully;
-    CompletableFuture<Boolean> closed = CompletableFuture.supplyAsync(closing);
+    CompletableFuture<Boolean> closed = CompletableFuture.supplyAsync(closing, THREADS);
     try {
       if (process != null) {
         process.onExit().get(CLOSE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
