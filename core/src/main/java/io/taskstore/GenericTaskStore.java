@@ -9,12 +9,14 @@ import io.taskstore.spi.Created;
 import io.taskstore.spi.Full;
 import io.taskstore.spi.HeadPage;
 import io.taskstore.spi.ListQuery;
+import io.taskstore.spi.PutResult;
 import io.taskstore.spi.RecordHead;
 import io.taskstore.spi.RecordKey;
 import io.taskstore.spi.RecordPage;
 import io.taskstore.spi.RecordValue;
 import io.taskstore.spi.StorageBackend;
 import io.taskstore.spi.VersionedRecord;
+import io.taskstore.spi.Written;
 import java.lang.System.Logger.Level;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -35,14 +37,18 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Calls to the backend: {@code create} makes one, {@code get} one, an update of the task in hand
  * one and one more for every attempt that another writer won, an update by id one more to read it.
- * A page of a list is one call; of active tasks only it is one and one for each task shown; with a
- * filter by status it is as many as it takes to fill the page, at most {@value #MAX_SCANS}.
+ * A page of a list is one call; of unfinished tasks only it is one, and one for each unfinished
+ * task looked at; with a filter by status it is as many as it takes to fill the page, at most
+ * {@value #MAX_SCANS}.
  *
  * <p>The backend belongs to whoever opened it: the store never closes it.
  */
 public final class GenericTaskStore implements TaskStore {
   /** The most backend pages that are read for one page with a filter by status. */
   private static final int MAX_SCANS = 10;
+
+  /** The least that such a page reads at once: a small page may have to look at many tasks. */
+  private static final int MIN_SCAN = 200;
 
   /** How often an id that is taken is replaced: with 125 random bits, once is a broken source. */
   private static final int MAX_ID_COLLISIONS = 3;
@@ -110,9 +116,17 @@ public final class GenericTaskStore implements TaskStore {
       String id = ids.mint(now);
       TaskRules.Draft draft = rules.create(owner, id, newTask, now);
       RecordKey key = new RecordKey(partition, id);
-      CreateResult result = calls.create(operation, key, value(draft), maxActiveTasks, now);
-      if (result instanceof Created created) {
-        return task(owner, draft, created.version());
+      CreateResult result;
+      try {
+        result = calls.create(operation, key, value(draft), maxActiveTasks, now);
+      } catch (TaskStorageException e) {
+        if (mayRemain && !e.isOutcomeUnknown()) {
+          throw StorageCalls.unknown(operation, e.storageFailure());
+        }
+        throw e;
+      }
+      if (result instanceof Created) {
+        return task(owner, draft, 1);
       }
       if (result instanceof Full) {
         if (mayRemain) {
@@ -137,6 +151,9 @@ public final class GenericTaskStore implements TaskStore {
         }
       }
       if (result instanceof Conflict && ++collisions >= MAX_ID_COLLISIONS) {
+        if (mayRemain) {
+          throw StorageCalls.unknown(operation, null);
+        }
         throw new TaskStorageException(
             "The storage did not create a task, nothing was changed: the source of randomness keeps"
                 + " repeating ids",
@@ -167,7 +184,7 @@ public final class GenericTaskStore implements TaskStore {
       throw new TaskNotFoundException(key.id());
     }
     try {
-      return decode(owner, stored);
+      return decode(owner, key, stored);
     } catch (TaskCodec.UnreadableException e) {
       TaskUnreadableException unreadable =
           new TaskUnreadableException(key.id(), e.reason(), e.remedy(), null);
@@ -176,10 +193,13 @@ public final class GenericTaskStore implements TaskStore {
     }
   }
 
-  private Task decode(Owner owner, VersionedRecord stored) throws TaskCodec.UnreadableException {
+  private Task decode(Owner owner, RecordKey key, VersionedRecord stored)
+      throws TaskCodec.UnreadableException {
     TaskState state = rules.codec().decode(stored.value().data());
     // The key has brought us here; the content must agree, or a storage has mixed up its records.
-    if (!state.owner().equals(owner.storedForm()) || !state.id().equals(stored.key().id())) {
+    if (!stored.key().equals(key)
+        || !state.owner().equals(owner.storedForm())
+        || !state.id().equals(key.id())) {
       throw new TaskCodec.UnreadableException("it is the record of another task");
     }
     return new Task(owner, state, stored.version(), stored.value().expiresAt(), rules.reader());
@@ -193,7 +213,7 @@ public final class GenericTaskStore implements TaskStore {
         query.cursor().map(cursor -> Cursors.decode(partition, query, cursor)).orElse(null);
     ListQuery start = new ListQuery(partition, after, query.isNewestFirst(), query.pageSize());
     Listing listing = new Listing(owner, partition, query);
-    return query.isActiveOnly() ? listing.active(start) : listing.all(start);
+    return query.wantsOnlyUnfinished() ? listing.active(start) : listing.all(start);
   }
 
   /** One page in the making. */
@@ -213,7 +233,11 @@ public final class GenericTaskStore implements TaskStore {
     }
 
     TaskPage all(ListQuery start) {
-      ListQuery scan = start;
+      ListQuery scan =
+          query.hasStatusFilter()
+              ? new ListQuery(
+                  partition, start.after(), start.descending(), Math.max(start.limit(), MIN_SCAN))
+              : start;
       for (int scans = 1; ; scans++) {
         ListQuery request = scan;
         RecordPage page = calls.read(operation, () -> backend.list(request));
@@ -239,15 +263,26 @@ public final class GenericTaskStore implements TaskStore {
     TaskPage active(ListQuery start) {
       HeadPage page = calls.read(operation, () -> backend.listActive(start));
       page.corrupt().forEach(this::report);
+      long bytes = 0;
       for (RecordHead head : page.heads()) {
-        if (!head.isExpired(now)) {
-          try {
-            calls
-                .read(operation.part("read task", head.key().id()), () -> backend.get(head.key()))
-                .ifPresent(this::show);
-          } catch (TaskUnreadableException e) {
-            unreadable.add(new TaskPage.Unreadable(e.taskId(), e.reason()));
+        if (head.isExpired(now)) {
+          continue;
+        }
+        String id = head.key().id();
+        try {
+          VersionedRecord stored =
+              calls
+                  .read(operation.part("read task", id), () -> backend.get(head.key()))
+                  .orElse(null);
+          if (stored != null) {
+            show(stored);
+            bytes += stored.value().data().size();
           }
+        } catch (TaskUnreadableException e) {
+          unreadable.add(new TaskPage.Unreadable(e.taskId(), e.reason()));
+        }
+        if (bytes >= RecordPage.TARGET_BYTES) {
+          return cutAfter(id);
         }
       }
       return page(page.next());
@@ -268,7 +303,7 @@ public final class GenericTaskStore implements TaskStore {
         return;
       }
       try {
-        Task task = decode(owner, stored);
+        Task task = decode(owner, new RecordKey(partition, stored.key().id()), stored);
         if (query.accepts(task.status())) {
           tasks.add(task);
         }
@@ -343,14 +378,15 @@ public final class GenericTaskStore implements TaskStore {
     if (draft == null) {
       return task;
     }
-    if (calls.put(operation, key, value(draft), task.version()) instanceof Conflict conflict) {
-      Task winner = visible(owner, key, conflict.winner());
-      if (winner.isTerminal()) {
-        throw new TaskEndedException(winner);
-      }
-      throw TaskConflictException.versionDiffers(taskId, expectedVersion, winner.version());
+    PutResult result = calls.put(operation, key, value(draft), task.version());
+    if (result instanceof Written written) {
+      return task(owner, draft, written.version());
     }
-    return task(owner, draft, task.version() + 1);
+    Task winner = visible(owner, key, ((Conflict) result).winner());
+    if (winner.isTerminal() && step.next(winner, now) == null) {
+      return winner;
+    }
+    throw TaskConflictException.versionDiffers(taskId, expectedVersion, winner.version());
   }
 
   @Override
@@ -392,12 +428,13 @@ public final class GenericTaskStore implements TaskStore {
       if (draft == null) {
         return current;
       }
-      if (!(calls.put(operation, key, value(draft), current.version())
-          instanceof Conflict conflict)) {
-        return task(current.owner(), draft, current.version() + 1);
+      PutResult result = calls.put(operation, key, value(draft), current.version());
+      if (result instanceof Written written) {
+        return task(current.owner(), draft, written.version());
       }
-      current = visible(current.owner(), key, conflict.winner());
-      if (attempt == maxUpdateAttempts || !operation.pause()) {
+      current = visible(current.owner(), key, ((Conflict) result).winner());
+      // A finished winner needs no further attempt: the step has its answer for it.
+      if (!current.isTerminal() && (attempt >= maxUpdateAttempts || !operation.pause())) {
         throw TaskConflictException.tooManyAttempts(key.id(), attempt);
       }
     }
@@ -416,13 +453,13 @@ public final class GenericTaskStore implements TaskStore {
       if (current == null || current.value().isExpired(now())) {
         throw new TaskNotFoundException(taskId);
       }
+      if (attempt > 1 && (attempt > maxUpdateAttempts || !operation.pause())) {
+        throw TaskConflictException.tooManyAttempts(taskId, attempt - 1);
+      }
       if (!(calls.delete(operation, key, current.version()) instanceof Conflict conflict)) {
         return;
       }
       current = conflict.winner();
-      if (attempt == maxUpdateAttempts || !operation.pause()) {
-        throw TaskConflictException.tooManyAttempts(taskId, attempt);
-      }
     }
   }
 
@@ -433,8 +470,7 @@ public final class GenericTaskStore implements TaskStore {
     }
     // Another store's clock may be behind ours: to it, what has just expired is still there.
     Instant due = now().minus(clockSkewAllowance);
-    return calls.read(
-        calls.operation("purge expired tasks"), () -> backend.purgeExpired(due, limit));
+    return calls.purge(calls.operation("purge expired tasks"), due, limit);
   }
 
   // --- small parts --------------------------------------------------------------------------
@@ -553,7 +589,7 @@ public final class GenericTaskStore implements TaskStore {
      * Allows tasks without a ttl, which stay until they are deleted. A task that does not ask for
      * it still has the default ttl.
      */
-    public Builder unlimitedTtl() {
+    public Builder allowUnlimitedTtl() {
       this.maxTtl = null;
       return this;
     }

@@ -47,6 +47,10 @@ final class JsonMappers {
             .disable(TokenStreamFactory.Feature.CHARSET_DETECTION)
             // Member names come from users without end; a global table of them would only grow.
             .disable(TokenStreamFactory.Feature.INTERN_PROPERTY_NAMES)
+            // The parsers of a store share a table of names, and names can be chosen to collide in
+            // it.
+            // That may cost time; it must not make a task, or one of somebody else, unreadable.
+            .disable(TokenStreamFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
             .build();
     return JsonMapper.builder(factory)
         .enable(SerializationFeature.FAIL_ON_EMPTY_BEANS)

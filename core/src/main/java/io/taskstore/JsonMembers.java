@@ -19,10 +19,12 @@ final class JsonMembers {
 
   private final String[] names;
   private final Json[] values;
+  private final int storedBytes;
 
   private JsonMembers(String[] names, Json[] values) {
     this.names = names;
     this.values = values;
+    this.storedBytes = measure(names, values);
   }
 
   static JsonMembers of(Map<String, Json> members) {
@@ -103,6 +105,10 @@ final class JsonMembers {
 
   /** The bytes that {@link #writeTo} writes. */
   int storedBytes() {
+    return storedBytes;
+  }
+
+  private static int measure(String[] names, Json[] values) {
     long bytes = names.length == 0 ? 2 : 1;
     for (int i = 0; i < names.length; i++) {
       bytes += Text.storedLength(names[i]) + 4 + values[i].utf8().length; // "":, around them

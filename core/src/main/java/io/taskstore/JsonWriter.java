@@ -243,7 +243,8 @@ final class JsonWriter {
    */
   static double exactDouble(BigDecimal value) {
     // Beyond these lengths no shortest decimal exists, and comparing could be made expensive.
-    if (value.precision() > TaskLimits.MAX_DIGITS) {
+    if (value.unscaledValue().bitLength() / 4 > TaskLimits.MAX_DIGITS
+        || value.precision() > TaskLimits.MAX_DIGITS) {
       return Double.NaN;
     }
     double nearest = value.doubleValue();

@@ -68,7 +68,7 @@ public final class NewTask {
   }
 
   /** Keeps the task until it is deleted. Only a store without a maximum accepts that. */
-  public NewTask withoutTtl() {
+  public NewTask unlimitedTtl() {
     return new NewTask(method, params, null, true, pollInterval, message, progress, variables);
   }
 
@@ -122,7 +122,7 @@ public final class NewTask {
     return ttl;
   }
 
-  boolean unlimitedTtl() {
+  boolean hasUnlimitedTtl() {
     return unlimitedTtl;
   }
 

@@ -37,10 +37,12 @@ public final class Owner {
 
   private final Kind kind;
   private final String value;
+  private final String storedForm;
 
   private Owner(Kind kind, String value) {
     this.kind = kind;
     this.value = value;
+    this.storedForm = kind.letter + ":" + value;
   }
 
   /**
@@ -127,7 +129,7 @@ public final class Owner {
 
   /** The text that stands for this owner in storage. The letter keeps the kinds apart. */
   String storedForm() {
-    return kind.letter + ":" + value;
+    return storedForm;
   }
 
   @Override

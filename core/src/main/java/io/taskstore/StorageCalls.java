@@ -4,11 +4,13 @@ package io.taskstore;
 import io.taskstore.spi.BackendClosedException;
 import io.taskstore.spi.CapacityExceededException;
 import io.taskstore.spi.Conflict;
+import io.taskstore.spi.Contended;
 import io.taskstore.spi.CorruptRecordException;
 import io.taskstore.spi.CreateResult;
 import io.taskstore.spi.Created;
 import io.taskstore.spi.DeleteResult;
 import io.taskstore.spi.Deleted;
+import io.taskstore.spi.Full;
 import io.taskstore.spi.OutcomeUnknownException;
 import io.taskstore.spi.PutResult;
 import io.taskstore.spi.RecordKey;
@@ -46,6 +48,8 @@ final class StorageCalls {
    *                                    of it: nobody can tell, so the caller is told just that, and
    *                                    the change is not run again
    *
+   * For a create, "full" after a lost answer is no refusal: the first sending may still arrive.
+   *
    * For a delete: absent is what we wanted; any winner means that the first one has not happened and,
    * its version being above the expected one, now cannot.
    */
@@ -65,20 +69,24 @@ final class StorageCalls {
 
   /** What is being done, for messages, and how much time there is for it. */
   final class Operation {
-    private final String description;
+    private final String verb;
     private final @Nullable String taskId;
     private final long deadline;
     private int pauses;
 
-    private Operation(String description, @Nullable String taskId, long deadline) {
-      this.description = taskId == null ? description : description + " " + Text.quote(taskId);
+    private Operation(String verb, @Nullable String taskId, long deadline) {
+      this.verb = verb;
       this.taskId = taskId;
       this.deadline = deadline;
     }
 
     /** A part of this operation that is about one task; the time for it is that of the whole. */
-    Operation part(String partDescription, String partTaskId) {
-      return new Operation(partDescription, partTaskId, deadline);
+    Operation part(String partVerb, String partTaskId) {
+      return new Operation(partVerb, partTaskId, deadline);
+    }
+
+    private String description() {
+      return taskId == null ? verb : verb + " " + Text.quote(taskId);
     }
 
     /**
@@ -107,12 +115,12 @@ final class StorageCalls {
     }
   }
 
-  Operation operation(String description) {
-    return new Operation(description, null, deadline());
+  Operation operation(String verb) {
+    return new Operation(verb, null, deadline());
   }
 
-  Operation operation(String description, String taskId) {
-    return new Operation(description, taskId, deadline());
+  Operation operation(String verb, String taskId) {
+    return new Operation(verb, taskId, deadline());
   }
 
   private long deadline() {
@@ -131,6 +139,26 @@ final class StorageCalls {
       } catch (StorageException e) {
         throw failure(operation, e);
       }
+    }
+  }
+
+  /**
+   * Removes many records. It is not tried again: some may be gone already, and limit and count are
+   * those of one call.
+   */
+  int purge(Operation operation, Instant due, int limit) {
+    try {
+      return backend.purgeExpired(due, limit);
+    } catch (StorageException e) {
+      boolean retryable =
+          e instanceof StorageUnavailableException unavailable && unavailable.isRetryable();
+      throw new TaskStorageException(
+          "The storage did not "
+              + operation.description()
+              + " to the end, some may be gone: call it again, or see the cause",
+          retryable,
+          false,
+          e);
     }
   }
 
@@ -176,12 +204,19 @@ final class StorageCalls {
     while (true) {
       try {
         CreateResult result = backend.createWithin(key, value, max, now);
+        if (lost != null && result instanceof Full) {
+          // The first sending may be late, and find a place when somebody has left one.
+          throw unknown(operation, lost);
+        }
+        if (lost != null && result instanceof Contended) {
+          return new Contended(true);
+        }
         if (!(result instanceof Conflict conflict)) {
           return result;
         }
         VersionedRecord winner = conflict.winner();
         if (isOurs(winner, value, 1)) {
-          return new Created(1);
+          return Created.CREATED;
         }
         if (lost != null && (winner == null || winner.version() != 1)) {
           throw unknown(operation, lost);
@@ -243,7 +278,7 @@ final class StorageCalls {
   static TaskStorageException unknown(Operation operation, @Nullable StorageException cause) {
     return new TaskStorageException(
         "The answer of the storage was lost, and it is unknown whether it did "
-            + operation.description
+            + operation.description()
             + "; read before doing it again",
         false,
         true,
@@ -253,7 +288,10 @@ final class StorageCalls {
   private static TaskStoreException failure(Operation operation, StorageException e) {
     if (e instanceof CorruptRecordException corrupt && operation.taskId != null) {
       return new TaskUnreadableException(
-          operation.taskId, corrupt.reason(), TaskCodec.UnreadableException.RESTORE, corrupt);
+          operation.taskId,
+          corrupt.reason(),
+          "repair it with the tools of the storage, or restore it from a backup",
+          corrupt);
     }
     if (e instanceof RecordTooLargeException tooLarge) {
       return new LimitExceededException(
@@ -279,7 +317,7 @@ final class StorageCalls {
       reason = "refused; see the cause";
     }
     return new TaskStorageException(
-        "The storage did not " + operation.description + ", nothing was changed: it " + reason,
+        "The storage did not " + operation.description() + ", nothing was changed: it " + reason,
         retryable,
         false,
         e);

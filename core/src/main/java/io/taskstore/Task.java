@@ -30,7 +30,10 @@ public final class Task {
     this.reader = reader;
   }
 
-  /** The name of the task, unique in its store. Ids of later tasks are greater. */
+  /**
+   * The name of the task, unique in its store. Ids of later tasks are greater, to the millisecond,
+   * by the clocks of the stores that created them.
+   */
   public String id() {
     return state.id();
   }
@@ -136,7 +139,7 @@ public final class Task {
 
   private static TaskError toError(Map<String, @Nullable Object> json) {
     if (json.get("code") instanceof Long code && json.get("message") instanceof String message) {
-      return TaskError.of(code.intValue(), message).withData(json.get("data"));
+      return TaskError.of(Math.toIntExact(code), message).withData(json.get("data"));
     }
     throw new ValueConversionException("error", "an error", null);
   }

@@ -9,8 +9,9 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What to change about a task. All parts of a change are written together or not at all. Immutable;
- * each method returns another change. Begin with {@link #change()}:
+ * What to change about a task. All parts of a change are written together or not at all. Immutable
+ * (but it holds the values that it is given, which are read when it is applied); each method
+ * returns another change. Begin with {@link #change()}:
  *
  * <pre>{@code
  * store.update(task, change().set("position", file).progress(3, 10).message("reading"));
@@ -89,7 +90,8 @@ public final class TaskChange {
   }
 
   /**
-   * Sets a variable; null removes it. Other variables stay as they are.
+   * Sets a variable; null removes it. Other variables stay as they are. For hundreds at once use
+   * {@link #variables}.
    *
    * @param value null, a boolean, a string, a finite number, a map with string or enum keys, a
    *     collection, an array, an enum, a {@code UUID}, {@code Instant}, {@code Duration} or {@code
@@ -138,7 +140,7 @@ public final class TaskChange {
   }
 
   /** Keeps the task until it is deleted. Only a store without a maximum accepts that. */
-  public TaskChange withoutTtl() {
+  public TaskChange unlimitedTtl() {
     return new TaskChange(
         message, clearMessage, progress, variables, null, pollInterval, true, outcome);
   }
@@ -217,7 +219,7 @@ public final class TaskChange {
     return ttl;
   }
 
-  boolean unlimitedTtl() {
+  boolean hasUnlimitedTtl() {
     return unlimitedTtl;
   }
 

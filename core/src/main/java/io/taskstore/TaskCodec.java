@@ -2,11 +2,14 @@
 package io.taskstore;
 
 import io.taskstore.spi.Bytes;
+import io.taskstore.spi.RecordValue;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +18,7 @@ import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.TokenStreamLocation;
 import tools.jackson.core.exc.InputCoercionException;
+import tools.jackson.core.exc.StreamConstraintsException;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -299,10 +303,15 @@ final class TaskCodec {
         throw new UnreadableException("something follows the JSON object");
       }
       return reading.finish();
+    } catch (StreamConstraintsException e) {
+      throw new UnreadableException("it goes beyond what can be parsed safely");
     } catch (JacksonException e) {
       TokenStreamLocation at = e.getLocation();
       throw new UnreadableException(
           "it is not well-formed JSON" + (at == null ? "" : ", at byte " + at.getByteOffset()));
+    } catch (RuntimeException e) {
+      // A parser that trips over what it reads must not take the caller with it.
+      throw new UnreadableException("it cannot be parsed");
     }
   }
 
@@ -320,7 +329,7 @@ final class TaskCodec {
         parser.skipChildren();
       }
       return -1;
-    } catch (JacksonException e) {
+    } catch (RuntimeException e) {
       return -1;
     }
   }
@@ -380,7 +389,7 @@ final class TaskCodec {
         case METHOD -> method = string(name);
         case OWNER -> owner = string(name);
         case PARAMS -> params = object(name);
-        case POLL_INTERVAL -> pollInterval = Duration.ofMillis(integer(name));
+        case POLL_INTERVAL -> pollInterval = duration(name);
         case PROGRESS -> progress = notNegative(name);
         case PROGRESS_TOTAL -> progressTotal = notNegative(name);
         case RESULT -> result = object(name);
@@ -391,7 +400,7 @@ final class TaskCodec {
             throw new UnreadableException("its status is not a known one");
           }
         }
-        case TTL -> ttl = Duration.ofMillis(integer(name));
+        case TTL -> ttl = duration(name);
         case UPDATED_AT -> updatedAt = instant(name);
         case VARIABLES -> variables = members(name);
       }
@@ -455,6 +464,10 @@ final class TaskCodec {
       return new UnreadableException("its " + name + " is of a wrong type");
     }
 
+    private static UnreadableException outOfRange(String name) {
+      return new UnreadableException("its " + name + " is out of range");
+    }
+
     private String string(String name) throws UnreadableException {
       if (parser.currentToken() != JsonToken.VALUE_STRING) {
         throw wrongType(name);
@@ -476,13 +489,25 @@ final class TaskCodec {
     private long notNegative(String name) throws UnreadableException {
       long value = integer(name);
       if (value < 0) {
-        throw wrongType(name);
+        throw outOfRange(name);
       }
       return value;
     }
 
     private Instant instant(String name) throws UnreadableException {
-      return Instant.ofEpochMilli(integer(name));
+      Instant value = Instant.ofEpochMilli(integer(name));
+      if (value.isBefore(RecordValue.MIN_EXPIRY) || value.isAfter(RecordValue.MAX_EXPIRY)) {
+        throw outOfRange(name);
+      }
+      return value;
+    }
+
+    private Duration duration(String name) throws UnreadableException {
+      long millis = integer(name);
+      if (millis < 1 || millis > TaskRules.LONGEST_DURATION.toMillis()) {
+        throw outOfRange(name);
+      }
+      return Duration.ofMillis(millis);
     }
 
     private Json object(String name) throws UnreadableException {
@@ -496,11 +521,25 @@ final class TaskCodec {
       if (parser.currentToken() != JsonToken.START_OBJECT) {
         throw wrongType(name);
       }
-      TreeMap<String, Json> members = new TreeMap<>();
+      List<String> names = new ArrayList<>();
+      List<Json> values = new ArrayList<>();
+      boolean ascending = true;
       while (parser.nextToken() != JsonToken.END_OBJECT) {
-        String member = parser.currentName();
+        String member = wellFormed(parser.currentName());
+        ascending &= names.isEmpty() || names.get(names.size() - 1).compareTo(member) < 0;
+        names.add(member);
         parser.nextToken();
-        if (members.put(wellFormed(member), slice()) != null) {
+        values.add(slice());
+      }
+      return ascending ? JsonMembers.ofAscending(names, values) : sorted(names, values);
+    }
+
+    /** For records that somebody else has written: ours have their members in order. */
+    private static JsonMembers sorted(List<String> names, List<Json> values)
+        throws UnreadableException {
+      TreeMap<String, Json> members = new TreeMap<>();
+      for (int i = 0; i < names.size(); i++) {
+        if (members.put(names.get(i), values.get(i)) != null) {
           throw duplicate();
         }
       }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.time.Instant;
 import java.util.random.RandomGenerator;
 
@@ -27,9 +29,14 @@ final class TaskIds {
     char[] id = new char[LENGTH];
     long millis = Math.min(Math.max(now.toEpochMilli(), 0), MAX_MILLIS);
     digits(id, 0, TIME_DIGITS, millis);
-    digits(id, TIME_DIGITS, DIGITS_PER_LONG, random.nextLong());
-    digits(id, TIME_DIGITS + DIGITS_PER_LONG, DIGITS_PER_LONG, random.nextLong());
-    digits(id, LENGTH - 1, 1, random.nextLong());
+    byte[] bytes = new byte[2 * Long.BYTES];
+    random.nextBytes(bytes); // at once: a secure source costs by the call
+    ByteBuffer words = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    long high = words.getLong();
+    long low = words.getLong();
+    digits(id, TIME_DIGITS, DIGITS_PER_LONG, high);
+    digits(id, TIME_DIGITS + DIGITS_PER_LONG, DIGITS_PER_LONG, low);
+    digits(id, LENGTH - 1, 1, (high >>> 60 << 4) | (low >>> 60)); // what the two have left over
     return new String(id);
   }
 

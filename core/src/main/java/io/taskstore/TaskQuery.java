@@ -53,7 +53,7 @@ public final class TaskQuery {
    * storage keeps unfinished tasks in an index of their own.
    */
   public TaskQuery activeOnly() {
-    return new TaskQuery(newestFirst, true, statuses, pageSize, null);
+    return new TaskQuery(newestFirst, true, statuses, pageSize, cursor);
   }
 
   /**
@@ -71,7 +71,8 @@ public final class TaskQuery {
     if (set.isEmpty()) {
       throw new InvalidValueException("status filter", "it is empty and would match no task");
     }
-    return new TaskQuery(newestFirst, activeOnly, Collections.unmodifiableSet(set), pageSize, null);
+    return new TaskQuery(
+        newestFirst, activeOnly, Collections.unmodifiableSet(set), pageSize, cursor);
   }
 
   /**
@@ -101,8 +102,10 @@ public final class TaskQuery {
     return newestFirst;
   }
 
-  boolean isActiveOnly() {
-    return activeOnly;
+  /** Whether no finished task can match. */
+  boolean wantsOnlyUnfinished() {
+    return activeOnly
+        || (!statuses.isEmpty() && statuses.stream().noneMatch(TaskStatus::isTerminal));
   }
 
   boolean hasStatusFilter() {

@@ -4,6 +4,7 @@ package io.taskstore;
 import io.taskstore.spi.Bytes;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,9 @@ final class TaskRules {
 
   /** Room for what core itself adds to an unfinished task, such as {@code cancelRequestedAt}. */
   private static final int MARKS_BYTES = 256;
+
+  /** The part of it that {@code cancelRequestedAt} takes at most. */
+  private static final int CANCEL_MARK_BYTES = 128;
 
   /**
    * How long tasks live.
@@ -89,7 +93,7 @@ final class TaskRules {
     Text.checkStoredLength("method", request.method(), "maxNameBytes", limits.maxNameBytes());
     checkMessage(request.message());
     Duration ttl =
-        request.unlimitedTtl()
+        request.hasUnlimitedTtl()
             ? checkedTtl(null)
             : request.ttl() == null ? lifetimes.defaultTtl() : checkedTtl(request.ttl());
     Duration pollInterval =
@@ -144,7 +148,7 @@ final class TaskRules {
     if (change.pollInterval() != null) {
       next.pollInterval(checkedPollInterval(change.pollInterval()));
     }
-    if (change.ttl() != null || change.unlimitedTtl()) {
+    if (change.ttl() != null || change.hasUnlimitedTtl()) {
       Duration ttl = checkedTtl(change.ttl());
       next.ttl(ttl);
       expiresAt = ttl == null ? null : task.createdAt().plus(ttl);
@@ -154,7 +158,10 @@ final class TaskRules {
     }
     TaskChange.Outcome outcome = change.outcome();
     if (outcome == null) {
-      return draft(next.build(), expiresAt, maxUnfinishedBytes);
+      return draft(
+          next.build(),
+          expiresAt,
+          task.isCancelRequested() ? maxUnfinishedBytes + CANCEL_MARK_BYTES : maxUnfinishedBytes);
     }
     if (!task.status().canBecome(outcome.status())) {
       throw new TaskEndedException(task);
@@ -170,7 +177,7 @@ final class TaskRules {
             .updatedAt(laterOf(task.updatedAt(), now))
             .cancelRequestedAt(now)
             .build();
-    return draft(next, task.expiresAt().orElse(null), maxUnfinishedBytes + MARKS_BYTES / 2);
+    return draft(next, task.expiresAt().orElse(null), maxUnfinishedBytes + CANCEL_MARK_BYTES);
   }
 
   /**
@@ -188,19 +195,28 @@ final class TaskRules {
         isUnsetOrEqual(change.message(), state.message())
             && !(change.clearsMessage() && state.message() != null)
             && isUnsetOrEqual(change.progress(), state.progress())
-            && isUnsetOrEqual(change.ttl(), state.ttl())
-            && !(change.unlimitedTtl() && state.ttl() != null)
-            && isUnsetOrEqual(change.pollInterval(), state.pollInterval());
+            && isUnsetOrEqual(inMillis(change.ttl()), state.ttl())
+            && !(change.hasUnlimitedTtl() && state.ttl() != null)
+            && isUnsetOrEqual(inMillis(change.pollInterval()), state.pollInterval());
     if (!samePlainParts) {
       return false;
     }
-    for (Map.Entry<String, @Nullable Json> variable : encoded(change.variables()).entrySet()) {
-      if (!Objects.equals(variable.getValue(), state.variables().get(variable.getKey()))) {
-        return false;
+    try {
+      for (Map.Entry<String, @Nullable Json> variable : encoded(change.variables()).entrySet()) {
+        if (!Objects.equals(variable.getValue(), state.variables().get(variable.getKey()))) {
+          return false;
+        }
       }
+      return Objects.equals(result(outcome), state.result())
+          && Objects.equals(error(outcome), state.error());
+    } catch (InvalidValueException | LimitExceededException e) {
+      return false; // what cannot be stored is not what is stored
     }
-    return Objects.equals(result(outcome), state.result())
-        && Objects.equals(error(outcome), state.error());
+  }
+
+  /** Drops what is finer than the milliseconds that are stored. */
+  private static @Nullable Duration inMillis(@Nullable Duration duration) {
+    return duration == null ? null : duration.truncatedTo(ChronoUnit.MILLIS);
   }
 
   private static boolean isUnsetOrEqual(@Nullable Object wanted, @Nullable Object stored) {
@@ -256,7 +272,7 @@ final class TaskRules {
     if (duration.compareTo(SHORTEST_DURATION) < 0 || duration.compareTo(max) > 0) {
       throw new DurationNotAllowedException(what, duration, SHORTEST_DURATION, max);
     }
-    return Duration.ofMillis(duration.toMillis());
+    return duration.truncatedTo(ChronoUnit.MILLIS);
   }
 
   private JsonMembers merged(Task task, Map<String, @Nullable Object> incoming) {

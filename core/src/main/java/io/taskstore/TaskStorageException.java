@@ -21,6 +21,11 @@ public final class TaskStorageException extends TaskStoreException {
     this.outcomeUnknown = outcomeUnknown;
   }
 
+  /** The cause, as what it is. */
+  @Nullable StorageException storageFailure() {
+    return getCause() instanceof StorageException failure ? failure : null;
+  }
+
   /**
    * Whether the same call may succeed later without anybody's help, and can be made again without
    * thinking. Never together with {@link #isOutcomeUnknown()}.

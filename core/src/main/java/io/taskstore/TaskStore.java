@@ -95,7 +95,13 @@ public interface TaskStore {
    *
    * @throws TaskConflictException if it has another version; nothing was written
    * @throws TaskNotFoundException if the owner has no such task, or has it no more
-   * @throws TaskEndedException if it is finished, whatever its version
+   * @throws TaskEndedException if it is finished, whatever its version, and the change is not in
+   *     place already
+   * @throws TaskUnreadableException if what is stored is damaged, or of a newer release
+   * @throws DurationNotAllowedException if ttl or poll interval are out of bounds
+   * @throws InvalidValueException if a value cannot be stored
+   * @throws LimitExceededException if a value is too large, or all parts together
+   * @throws VariablesRejectedException if the validator refuses the variables
    */
   Task update(Owner owner, String taskId, long expectedVersion, TaskChange change);
 
@@ -106,6 +112,7 @@ public interface TaskStore {
    * @throws TaskNotFoundException if the owner has no such task, or has it no more
    * @throws TaskEndedException if it is finished, also if it is cancelled already
    * @throws TaskConflictException if every attempt lost against another writer
+   * @throws TaskUnreadableException if what is stored is damaged, or of a newer release
    */
   Task cancel(Owner owner, String taskId);
 
@@ -116,14 +123,17 @@ public interface TaskStore {
    * @return the task as it is now
    * @throws TaskNotFoundException if the owner has no such task, or has it no more
    * @throws TaskConflictException if every attempt lost against another writer
+   * @throws TaskUnreadableException if what is stored is damaged, or of a newer release
    */
   Task requestCancel(Owner owner, String taskId);
 
   /**
-   * Deletes a task, finished or not. A worker that still reports to it learns that it is gone.
+   * Deletes a task, finished or not. A worker that still reports to it learns that it is gone. A
+   * task whose content is damaged, or of a newer release, can be deleted too.
    *
    * @throws TaskNotFoundException if the owner has no such task, or has it no more
    * @throws TaskConflictException if every attempt lost against another writer
+   * @throws TaskUnreadableException if the backend itself cannot read the record
    */
   void delete(Owner owner, String taskId);
 
@@ -133,6 +143,8 @@ public interface TaskStore {
    *
    * @param limit the most tasks to remove in this call
    * @return how many were removed; fewer than {@code limit} when nothing is left to do
+   * @throws TaskStorageException if the storage fails; some may have been removed. It is not tried
+   *     again
    * @throws InvalidValueException if {@code limit} is below 1
    */
   int purgeExpired(int limit);

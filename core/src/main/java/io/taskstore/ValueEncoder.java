@@ -13,6 +13,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.Iterator;
@@ -33,8 +34,8 @@ import tools.jackson.databind.json.JsonMapper;
 /**
  * Turns one value of a user into canonical JSON, or refuses it. Maps, lists and scalars are written
  * straight; objects of the user's own classes go through Jackson, and what it writes is brought
- * into canonical form by the same rules, so both ways accept the same values and give the same
- * bytes.
+ * into canonical form by the same rules, so what both ways accept gives the same bytes. Inside of
+ * own classes Jackson decides what is accepted, and that is more.
  *
  * <p>One instance encodes one value and is then thrown away.
  */
@@ -96,7 +97,7 @@ final class ValueEncoder {
       out.nullValue();
     } else if (value instanceof String text) {
       string(text);
-    } else if (value instanceof Number number) {
+    } else if (value instanceof Number number && !isOwnClass(number.getClass())) {
       number(number);
     } else if (value instanceof Boolean bool) {
       out.bool(bool);
@@ -200,13 +201,26 @@ final class ValueEncoder {
     if (key instanceof String text) {
       return text;
     }
-    if (key instanceof Enum<?> constant) {
-      return constant.name();
+    if (key instanceof Enum<?>) {
+      return enumName(key);
     }
     throw invalid(
         key == null
             ? "it has a null key"
             : "a key is a " + key.getClass().getName() + "; use strings or enums as keys");
+  }
+
+  /** The name that the mapper gives it, as in a map inside of an own class; so it reads back. */
+  private String enumName(Object constant) {
+    try {
+      return mapper
+          .valueToTree(Collections.singletonMap(constant, true))
+          .propertyNames()
+          .iterator()
+          .next();
+    } catch (RuntimeException e) {
+      throw new InvalidValueException(where(), unwritable(constant, e), e);
+    }
   }
 
   private void memberName(String name) {
@@ -332,8 +346,7 @@ final class ValueEncoder {
   }
 
   private InvalidValueException inexact() {
-    return invalid(
-        "the decimal number has more digits than a double can hold; pass it as a string");
+    return invalid("no double is exactly this decimal number; pass it as a string");
   }
 
   // --- the user's own classes ---------------------------------------------------------------

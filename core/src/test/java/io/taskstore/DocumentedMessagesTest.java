@@ -90,6 +90,11 @@ class DocumentedMessagesTest {
     }
 
     @Override
+    public int purgeExpired(Instant now, int limit) {
+      throw new StorageUnavailableException("purgeExpired", null, true, "down", null);
+    }
+
+    @Override
     public CreateResult createWithin(RecordKey key, RecordValue value, int max, Instant now) {
       return failure == null ? super.createWithin(key, value, max, now) : new Contended(false);
     }
@@ -207,7 +212,8 @@ class DocumentedMessagesTest {
         DurationNotAllowedException.class,
         () -> store.create(ALICE, NewTask.of("m").ttl(Duration.ofDays(2))));
     thrown(
-        DurationNotAllowedException.class, () -> store.create(ALICE, NewTask.of("m").withoutTtl()));
+        DurationNotAllowedException.class,
+        () -> store.create(ALICE, NewTask.of("m").unlimitedTtl()));
     thrown(
         DurationNotAllowedException.class,
         () -> store.update(task, change().pollInterval(Duration.ZERO)));
@@ -298,11 +304,7 @@ class DocumentedMessagesTest {
   private void options() {
     invalid(() -> builder().maxActiveTasks(0));
     invalid(() -> GenericTaskStore.over(new MapBackend(100)));
-    try {
-      TaskLimits.defaults().withMaxDepth(101);
-    } catch (IllegalArgumentException e) {
-      messages.add("IllegalArgumentException: " + e.getMessage());
-    }
+    invalid(() -> TaskLimits.defaults().withMaxDepth(101));
   }
 
   private void unreadable() {
@@ -315,6 +317,14 @@ class DocumentedMessagesTest {
     unreadable(text -> text.replace("{\"createdAt\"", "{\"createdAt\":1,\"createdAt\""));
     unreadable(text -> text.replace("\"schema\":1", "\"schema\":2"));
     unreadable(text -> text.replace("s:alice", "s:bob"));
+    unreadable(text -> text.replace("\"pollInterval\":1000", "\"pollInterval\":0"));
+    unreadable(text -> text.replace("\"m\"", "\"\\ud800\""));
+    unreadable(
+        text -> text.replace("{\"createdAt\"", "{\"a\":" + "[".repeat(500) + ",\"createdAt\""));
+    RecordKey key = new RecordKey("ts:alice", task.id());
+    map.corrupt(key);
+    thrown(TaskUnreadableException.class, () -> store.get(ALICE, task.id()));
+    map.repair(key);
   }
 
   private void unreadable(UnaryOperator<String> damage) {
@@ -340,6 +350,7 @@ class DocumentedMessagesTest {
     fail(new BackendClosedException("get", null, "closed", null));
     fail(new OutcomeUnknownException("get", null, "cut off", null));
     thrown(TaskStorageException.class, () -> store.create(ALICE, NewTask.of("m")));
+    thrown(TaskStorageException.class, () -> store.purgeExpired(10));
   }
 
   private void fail(StorageException failure) {

@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Nested;
@@ -308,6 +309,63 @@ class GenericTaskStoreTest {
       assertThat(backend.get(key(task)).orElseThrow().version()).isEqualTo(2);
     }
 
+    @Test
+    void repeat_ofEveryPart_isSuccessWithoutAWrite() {
+      Task task = store.create(ALICE, NewTask.of("m").message("first"));
+      TaskChange completion =
+          change()
+              .complete()
+              .clearMessage()
+              .progress(2, 2)
+              .remove("never")
+              .ttl(Duration.ofHours(2))
+              .pollInterval(Duration.ofSeconds(2));
+      Task done = store.update(task, completion);
+
+      assertThat(store.update(done, completion)).isEqualTo(done);
+      assertThat(store.update(task, completion)).isEqualTo(done);
+      assertThat(backend.get(key(task)).orElseThrow().version()).isEqualTo(2);
+    }
+
+    @Test
+    void repeat_withTimesFinerThanMilliseconds_isSuccess() {
+      Task task = store.create(ALICE, NewTask.of("m"));
+      Duration nanos = Duration.ofSeconds(2).plusNanos(999_999);
+      for (TaskChange completion :
+          List.of(change().complete().ttl(nanos), change().complete().pollInterval(nanos))) {
+        Task working = store.create(ALICE, NewTask.of("m"));
+        Task done = store.update(working, completion);
+
+        assertThat(store.update(done, completion)).isEqualTo(done);
+      }
+      assertThat(store.get(ALICE, task.id())).isEqualTo(task);
+    }
+
+    @Test
+    void repeat_withTimesThatNoTaskCanHave_isRefusedAsAnyDifference() {
+      Task done = store.update(store.create(ALICE, NewTask.of("m")), change().complete());
+
+      for (Duration bad : List.of(Duration.ofSeconds(Long.MIN_VALUE), Duration.ofNanos(-1))) {
+        assertThatExceptionOfType(TaskEndedException.class)
+            .isThrownBy(() -> store.update(done, change().complete().ttl(bad)));
+      }
+      assertThatExceptionOfType(TaskEndedException.class)
+          .isThrownBy(
+              () ->
+                  store.update(
+                      done, change().complete().ttl(Duration.ofSeconds(Long.MAX_VALUE, 999))));
+    }
+
+    @Test
+    void repeat_withoutTtl_isSuccessWhereThereIsNone() {
+      GenericTaskStore unlimited = builder().allowUnlimitedTtl().build();
+      Task forever = unlimited.create(ALICE, NewTask.of("m").unlimitedTtl());
+      TaskChange completion = change().unlimitedTtl().complete();
+      Task done = unlimited.update(forever, completion);
+
+      assertThat(unlimited.update(done, completion)).isEqualTo(done);
+    }
+
     static Stream<TaskChange> nearlyTheSame() {
       return Stream.of(
           change().complete(Map.of("files", 4)),
@@ -321,7 +379,7 @@ class GenericTaskStoreTest {
           change().complete(Map.of("files", 3)).clearMessage(),
           change().complete(Map.of("files", 3)).progress(1, 2),
           change().complete(Map.of("files", 3)).ttl(Duration.ofHours(2)),
-          change().complete(Map.of("files", 3)).withoutTtl(),
+          change().complete(Map.of("files", 3)).unlimitedTtl(),
           change().complete(Map.of("files", 3)).pollInterval(Duration.ofSeconds(2)));
     }
 
@@ -372,6 +430,20 @@ class GenericTaskStoreTest {
       assertThat(store.update(task, change().message("stopping")).isCancelRequested()).isTrue();
       assertThat(store.update(ALICE, task.id(), change().complete()).status())
           .isEqualTo(TaskStatus.COMPLETED);
+    }
+
+    @Test
+    void requestCancel_movesTheTimeOfTheLastUpdate_neverBack() {
+      Task task = store.create(ALICE, NewTask.of("m"));
+      clock.advance(Duration.ofSeconds(5));
+      assertThat(store.requestCancel(ALICE, task.id()).updatedAt()).isEqualTo(clock.instant());
+
+      Task other = store.create(ALICE, NewTask.of("m"));
+      clock.advance(Duration.ofSeconds(-30));
+      Task asked = store.requestCancel(ALICE, other.id());
+
+      assertThat(asked.updatedAt()).isEqualTo(other.updatedAt());
+      assertThat(asked.cancelRequestedAt()).contains(clock.instant());
     }
 
     @Test
@@ -513,6 +585,25 @@ class GenericTaskStoreTest {
           .satisfies(e -> assertThat(e.getMessage()).doesNotContain("secret", "bob", other.id()));
       assertThat(store.list(ALICE, TaskQuery.newestFirst()).tasks()).isEmpty();
     }
+
+    @Test
+    void recordsMixedUp_ownerOrIdAlone_isEnough() {
+      GenericTaskStore twin = builder().randomness(new Random(3)).build();
+      GenericTaskStore sameIds = builder().randomness(new Random(3)).build();
+      Task mine = twin.create(ALICE, NewTask.of("m"));
+      Task sameId = sameIds.create(Owner.subject("bob"), NewTask.of("secret"));
+      Task sameOwner = twin.create(ALICE, NewTask.of("secret"));
+      assertThat(sameId.id()).isEqualTo(mine.id());
+
+      for (Task wrong : List.of(sameId, sameOwner)) {
+        backend.overwriteData(key(mine), storedText(wrong).getBytes(StandardCharsets.UTF_8));
+
+        assertThatExceptionOfType(TaskUnreadableException.class)
+            .isThrownBy(() -> store.get(ALICE, mine.id()))
+            .withMessageContaining("another task");
+        assertThat(store.list(ALICE, TaskQuery.newestFirst()).tasks()).containsExactly(sameOwner);
+      }
+    }
   }
 
   /** S8: life times. */
@@ -561,16 +652,16 @@ class GenericTaskStoreTest {
     @Test
     void ttl_unlimited_isRefusedUnlessTheMaximumIs() {
       assertThatExceptionOfType(DurationNotAllowedException.class)
-          .isThrownBy(() -> store.create(ALICE, NewTask.of("m").withoutTtl()))
+          .isThrownBy(() -> store.create(ALICE, NewTask.of("m").unlimitedTtl()))
           .satisfies(e -> assertThat(e.duration()).isEmpty());
-      GenericTaskStore unlimited = builder().unlimitedTtl().build();
+      GenericTaskStore unlimited = builder().allowUnlimitedTtl().build();
 
       Task byDefault = unlimited.create(ALICE, NewTask.of("m"));
-      Task forever = unlimited.create(ALICE, NewTask.of("m").withoutTtl());
+      Task forever = unlimited.create(ALICE, NewTask.of("m").unlimitedTtl());
       assertThat(byDefault.ttl()).contains(Duration.ofHours(1));
       assertThat(forever.ttl()).isEmpty();
       assertThat(forever.expiresAt()).isEmpty();
-      Task later = unlimited.update(byDefault, change().withoutTtl());
+      Task later = unlimited.update(byDefault, change().unlimitedTtl());
       assertThat(later.expiresAt()).isEmpty();
 
       clock.advance(Duration.ofDays(36_000));
@@ -631,6 +722,66 @@ class GenericTaskStoreTest {
       assertThat(done.expiresAt()).contains(task.createdAt().plus(keptUntil));
       assertThat(done.ttl()).contains(ttl);
       assertSame(store.get(ALICE, task.id()), done);
+    }
+
+    @Test
+    void keepResultFor_noMaximum_isNotCut() {
+      GenericTaskStore unlimited = builder().allowUnlimitedTtl().build();
+      Task task = unlimited.create(ALICE, NewTask.of("m").ttl(Duration.ofDays(36_525)));
+      clock.advance(Duration.ofDays(36_525).minus(MILLISECOND));
+
+      Task done = unlimited.update(task, change().complete());
+
+      assertThat(done.expiresAt()).contains(clock.instant().plus(Duration.ofMinutes(10)));
+    }
+
+    @Test
+    void keepResultFor_ttlChangedInTheSameChange_countsWithTheNewOne() {
+      Task task = store.create(ALICE, NewTask.of("m").ttl(Duration.ofHours(1)));
+      Task longer = store.update(task, change().ttl(Duration.ofHours(2)).complete());
+      assertThat(longer.expiresAt()).contains(task.createdAt().plus(Duration.ofHours(2)));
+
+      Task other = store.create(ALICE, NewTask.of("m").ttl(Duration.ofHours(1)));
+      Task shorter = store.update(other, change().ttl(MILLISECOND).complete());
+      assertThat(shorter.expiresAt()).contains(clock.instant().plus(Duration.ofMinutes(10)));
+    }
+
+    @Test
+    void expiry_otherChanges_keepWhatIsStored() {
+      Task task = store.create(ALICE, NewTask.of("m").ttl(Duration.ofHours(1)));
+      Instant stored = task.createdAt().plus(Duration.ofMinutes(7));
+      RecordValue value = backend.get(key(task)).orElseThrow().value();
+      backend.plant(
+          new VersionedRecord(
+              key(task), new RecordValue(value.data(), true, stored, value.writeId()), 1));
+
+      assertThat(store.update(ALICE, task.id(), change().message("x")).expiresAt())
+          .contains(stored);
+      assertThat(store.requestCancel(ALICE, task.id()).expiresAt()).contains(stored);
+    }
+
+    @Test
+    void ttl_overAlready_endsTheLifeAtOnce() {
+      Task task = store.create(ALICE, NewTask.of("m"));
+      clock.advance(Duration.ofMinutes(5));
+
+      Task over = store.update(task, change().ttl(Duration.ofMinutes(5)));
+
+      assertThat(over.expiresAt()).contains(clock.instant());
+      assertThatExceptionOfType(TaskNotFoundException.class)
+          .isThrownBy(() -> store.get(ALICE, task.id()));
+      assertThatExceptionOfType(TaskNotFoundException.class)
+          .isThrownBy(() -> store.update(over, change().message("x")));
+    }
+
+    @Test
+    void pollInterval_changed_isStored() {
+      Task task = store.create(ALICE, NewTask.of("m"));
+
+      Task changed = store.update(task, change().pollInterval(Duration.ofSeconds(7)));
+
+      assertThat(changed.pollInterval()).isEqualTo(Duration.ofSeconds(7));
+      assertSame(store.get(ALICE, task.id()), changed);
     }
 
     @Test
@@ -927,6 +1078,19 @@ class GenericTaskStoreTest {
       }
     }
 
+    /** The mark takes room of its own: what was accepted before it still is. */
+    @Test
+    void fullTask_cancelRequested_takesChangesThatDoNotMakeItLarger() {
+      GenericTaskStore tight =
+          GenericTaskStore.builder(new MapBackend(20_000)).clock(clock).build();
+      Task full = fill(tight, tight.create(ALICE, NewTask.of("m")));
+      Task asked = tight.requestCancel(ALICE, full.id());
+
+      assertThat(tight.update(asked, change()).version()).isEqualTo(asked.version() + 1);
+      assertThatExceptionOfType(LimitExceededException.class)
+          .isThrownBy(() -> tight.update(ALICE, full.id(), change().set("more", "x".repeat(200))));
+    }
+
     /** Grows a task until not one more byte is accepted. */
     private Task fill(TaskStore tight, Task empty) {
       Task task = empty;
@@ -939,6 +1103,33 @@ class GenericTaskStoreTest {
         }
       }
       return task;
+    }
+
+    @Test
+    void task_asLargeAsTheBackendCanHold_isAccepted() {
+      MapBackend small = new MapBackend(4_096);
+      GenericTaskStore tight = GenericTaskStore.builder(small).clock(clock).build();
+      Task probe = tight.create(ALICE, NewTask.of("m"));
+      int rest =
+          4_096
+              - small
+                  .get(
+                      key(
+                          tight.update(
+                              tight.create(ALICE, NewTask.of("m")),
+                              change().complete(Map.of("r", "")))))
+                  .orElseThrow()
+                  .value()
+                  .data()
+                  .size();
+
+      assertThatExceptionOfType(LimitExceededException.class)
+          .isThrownBy(
+              () -> tight.update(probe, change().complete(Map.of("r", "x".repeat(rest + 1)))))
+          .satisfies(e -> assertThat(e.actual()).isEqualTo(4_097));
+      Task full = tight.update(probe, change().complete(Map.of("r", "x".repeat(rest))));
+
+      assertThat(small.get(key(full)).orElseThrow().value().data().size()).isEqualTo(4_096);
     }
 
     @Test
@@ -1001,6 +1192,11 @@ class GenericTaskStoreTest {
       assertNull("change", () -> store.update(task, (TaskChange) null));
       assertNull("the change", () -> store.update(task, t -> null));
       assertNull("change", () -> store.update(ALICE, task.id(), 1, null));
+      assertNull("change", () -> store.update(task, (Function<Task, TaskChange>) null));
+      assertNull("change", () -> store.update(ALICE, task.id(), (Function<Task, TaskChange>) null));
+      assertNull("change", () -> store.update(ALICE, task.id(), (TaskChange) null));
+      assertNull("type", () -> task.params(null));
+      assertNull("type", () -> task.result(null));
       assertNull("method", () -> NewTask.of(null));
       assertNull("ttl", () -> NewTask.of("m").ttl(null));
       assertNull("variables", () -> NewTask.of("m").variables(null));
@@ -1051,7 +1247,27 @@ class GenericTaskStoreTest {
       assertThat(validated.get(ALICE, task.id())).isEqualTo(changed);
       assertThat(backend.everything()).hasSize(1);
       validated.update(changed, change().message("no variables, no validation"));
+      validated.create(ALICE, NewTask.of("m"));
       assertThat(calls).hasSize(4);
+    }
+
+    @Test
+    void validator_ofANewTask_seesItAsItWillBe() {
+      List<Task> seen = new ArrayList<>();
+      GenericTaskStore validated =
+          builder()
+              .variablesValidator(
+                  (task, incoming) -> {
+                    seen.add(task);
+                    return List.of();
+                  })
+              .build();
+
+      Task created = validated.create(ALICE, NewTask.of("m").set("a", 1));
+
+      assertThat(seen).containsExactly(created);
+      assertThat(seen.get(0).expiresAt()).isEqualTo(created.expiresAt());
+      assertThat(seen.get(0).variables().isEmpty()).isTrue();
     }
   }
 
@@ -1121,18 +1337,6 @@ class GenericTaskStoreTest {
     }
 
     @Test
-    void list_statusFilterThatMatchesNothing_endsAfterBoundedPages() {
-      for (int i = 0; i < 30; i++) {
-        store.create(ALICE, NewTask.of("m"));
-      }
-      TaskPage page =
-          store.list(ALICE, TaskQuery.oldestFirst().withStatus(TaskStatus.FAILED).pageSize(1));
-
-      assertThat(page.tasks()).isEmpty();
-      assertThat(page.nextCursor()).isPresent();
-    }
-
-    @Test
     void list_cursorOfADeletedTask_goesOn_onAnotherStoreToo() {
       List<String> ids =
           IntStream.range(0, 6)
@@ -1163,6 +1367,18 @@ class GenericTaskStoreTest {
       refused(ALICE, TaskQuery.newestFirst().after(cursor));
       refused(ALICE, query.activeOnly().after(cursor));
       refused(ALICE, query.withStatus(TaskStatus.WORKING).after(cursor));
+      TaskQuery filtered = query.withStatus(TaskStatus.WORKING, TaskStatus.FAILED);
+      String filteredCursor = store.list(ALICE, filtered).nextCursor().orElseThrow();
+      refused(ALICE, query.withStatus(TaskStatus.WORKING).after(filteredCursor));
+      refused(
+          ALICE, query.withStatus(TaskStatus.WORKING, TaskStatus.COMPLETED).after(filteredCursor));
+      assertThat(
+              store
+                  .list(
+                      ALICE,
+                      query.withStatus(TaskStatus.FAILED, TaskStatus.WORKING).after(filteredCursor))
+                  .tasks())
+          .hasSize(1);
       refused(ALICE, query.after(""));
       refused(ALICE, query.after(cursor + "A"));
       refused(ALICE, query.after(cursor.substring(1)));
@@ -1359,6 +1575,85 @@ class GenericTaskStoreTest {
             backend.get(key(task)).orElseThrow().value())) {
       assertThat(shown.toString()).doesNotContain("secret").isNotEmpty();
     }
+  }
+
+  @Test
+  void toString_isForALog() {
+    Task task = store.create(ALICE, NewTask.of("m"));
+
+    assertThat(task).hasToString("Task[\"%s\", working, version 1]".formatted(task.id()));
+    assertThat(store).hasToString("GenericTaskStore[map, at most 100 active tasks an owner]");
+    assertThat(store.list(ALICE, TaskQuery.newestFirst()))
+        .hasToString("TaskPage[1 tasks, 0 unreadable, last]");
+    store.create(ALICE, NewTask.of("m"));
+    backend.corrupt(key(store.list(ALICE, TaskQuery.oldestFirst().pageSize(1)).tasks().get(0)));
+    assertThat(store.list(ALICE, TaskQuery.oldestFirst().pageSize(1)))
+        .hasToString("TaskPage[0 tasks, 1 unreadable, more]");
+  }
+
+  @Test
+  void equals_isByOwnerIdAndVersion() {
+    GenericTaskStore one = builder().randomness(new Random(3)).build();
+    GenericTaskStore two = builder().randomness(new Random(3)).build();
+    Task task = one.create(ALICE, NewTask.of("m"));
+    Task ofAnother = two.create(Owner.subject("bob"), NewTask.of("m"));
+    Task changed = one.update(task, change());
+    Task another = one.create(ALICE, NewTask.of("m"));
+
+    assertThat(two.get(ALICE, task.id())).isEqualTo(changed).hasSameHashCodeAs(changed);
+    assertThat(ofAnother.id()).isEqualTo(task.id());
+    assertThat(task).isNotEqualTo(ofAnother).isNotEqualTo(changed).isNotEqualTo(another);
+    assertThat(task).isNotEqualTo(task.id()).isNotEqualTo(null);
+    assertThat(changed.hashCode()).isNotEqualTo(task.hashCode());
+    assertThat(another.hashCode()).isNotEqualTo(task.hashCode());
+  }
+
+  @Test
+  void result_asAClass_isReadLikeTheParams() {
+    record Answer(int files) {}
+    Task task = store.create(ALICE, NewTask.of("m", Map.of("files", 1)));
+    assertThat(task.result(Answer.class)).isEmpty();
+
+    Task done = store.update(task, change().complete(Map.of("files", 3)));
+
+    assertThat(done.result(Answer.class)).contains(new Answer(3));
+    assertThat(done.params(Answer.class)).contains(new Answer(1));
+    assertThat(store.create(ALICE, NewTask.of("m")).params(Answer.class)).isEmpty();
+  }
+
+  @Test
+  void error_ofAnotherShape_isAConversionError() {
+    Task failed = store.update(store.create(ALICE, NewTask.of("m")), change().fail("e"));
+    String text = storedText(failed);
+    for (String shape :
+        List.of(
+            "{\"code\":\"x\",\"message\":\"e\"}", "{\"code\":1,\"message\":2}", "{\"code\":1}")) {
+      backend.overwriteData(
+          key(failed),
+          text.replace("{\"code\":-32603,\"message\":\"e\"}", shape)
+              .getBytes(StandardCharsets.UTF_8));
+      Task read = store.get(ALICE, failed.id());
+
+      assertThatExceptionOfType(ValueConversionException.class).isThrownBy(read::error);
+    }
+  }
+
+  @Test
+  void writeIds_storesWithTheSameRandomness_areDifferentAndNeverUsedTwice() {
+    GenericTaskStore one = builder().randomness(new Random(3)).build();
+    GenericTaskStore two = builder().randomness(new Random(3)).build();
+    List<String> writeIds = new ArrayList<>();
+    for (GenericTaskStore each : List.of(one, two)) {
+      Task task = each.create(Owner.subject("owner" + writeIds.size()), NewTask.of("m"));
+      writeIds.add(backend.get(key(task)).orElseThrow().value().writeId());
+      for (int i = 0; i < 40; i++) {
+        task = each.update(task, change());
+        writeIds.add(backend.get(key(task)).orElseThrow().value().writeId());
+      }
+    }
+
+    assertThat(writeIds).doesNotHaveDuplicates().allMatch(id -> id.matches("[0-9a-v]{20,26}-.+"));
+    assertThat(writeIds.get(0).substring(0, 20)).isNotEqualTo(writeIds.get(41).substring(0, 20));
   }
 
   private static void assertSame(Task actual, Task expected) {

@@ -151,7 +151,7 @@ class LostAnswersTest {
       VersionedRecord stored = delegate.get(key).orElse(null);
       if (stored != null) {
         boolean ours = stored.version() == 1 && stored.value().writeId().equals(value.writeId());
-        return ours ? new Created(1) : new Conflict(stored);
+        return ours ? Created.CREATED : new Conflict(stored);
       }
       ListQuery everything = new ListQuery(key.partition(), null, false, Integer.MAX_VALUE);
       long active =
@@ -162,7 +162,7 @@ class LostAnswersTest {
         return Full.FULL;
       }
       delegate.putIfVersion(key, value, ABSENT);
-      return new Created(1);
+      return Created.CREATED;
     }
   }
 

@@ -53,6 +53,11 @@ final class MapBackend implements StorageBackend {
     corrupt.add(key);
   }
 
+  /** Undoes {@link #corrupt}. */
+  void repair(RecordKey key) {
+    corrupt.remove(key);
+  }
+
   /** Stores other data under a key, as a faulty tool would. */
   void overwriteData(RecordKey key, byte[] data) {
     VersionedRecord old = get(key).orElseThrow();

@@ -292,13 +292,13 @@ public final class MemoryStorageBackend implements StorageBackend {
           if (stored != null) {
             boolean ours =
                 stored.version() == 1 && stored.value().writeId().equals(value.writeId());
-            return ours ? new Created(1) : conflict(stored);
+            return ours ? Created.CREATED : conflict(stored);
           }
           if (partition.countUnexpired(now, max) >= max) {
             return Full.FULL;
           }
           store(operation, partition, null, key, value, 1);
-          return new Created(1);
+          return Created.CREATED;
         });
   }
 
@@ -443,7 +443,10 @@ public final class MemoryStorageBackend implements StorageBackend {
       long version) {
     // An update keeps the old key object, which the indexes refer to.
     VersionedRecord next = new VersionedRecord(old == null ? key : old.key(), value, version);
-    long growth = Capacity.bytesOf(next) - (old == null ? 0 : Capacity.bytesOf(old));
+    long growth =
+        old == null
+            ? Capacity.bytesOf(next)
+            : value.data().size() - (long) old.value().data().size();
     int records = old == null ? 1 : 0;
     if (growth > 0) {
       capacity.reserve(operation, key, records, growth);

@@ -92,7 +92,7 @@ final class MemoryCapacityTest {
     // What is there can be read, replaced and removed.
     assertThat(backend.putIfVersion(key, value("A"), 1)).isEqualTo(new Written(2));
     assertThat(backend.deleteIfVersion(second, 1)).isEqualTo(Deleted.DELETED);
-    assertThat(backend.createWithin(third, value("c"), 1, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(third, value("c"), 1, NOW)).isEqualTo(Created.CREATED);
   }
 
   @Test
@@ -142,7 +142,7 @@ final class MemoryCapacityTest {
 
     backend.purgeExpired(NOW, 1);
 
-    assertThat(backend.createWithin(next, value("b"), 1, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(next, value("b"), 1, NOW)).isEqualTo(Created.CREATED);
   }
 
   @RepeatedTest(5)
@@ -301,7 +301,7 @@ final class MemoryCapacityTest {
     }
     try {
       assertThat(backend.createWithin(unused, data(0), unexpired + 1, NOW))
-          .isEqualTo(new Created(1));
+          .isEqualTo(Created.CREATED);
       backend.deleteIfVersion(unused, 1);
     } catch (CapacityExceededException e) {
       // The store is full, which is looked at after the partition's limit: the count was right.

@@ -31,13 +31,13 @@ final class MemoryCreateWithinTest {
   void createWithin_roomLeft_createsUntilFull() {
     RecordValue value = value("a");
 
-    assertThat(backend.createWithin(key("a"), value, 2, NOW)).isEqualTo(new Created(1));
-    assertThat(create("b", 2)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(key("a"), value, 2, NOW)).isEqualTo(Created.CREATED);
+    assertThat(create("b", 2)).isEqualTo(Created.CREATED);
     assertThat(create("c", 2)).isEqualTo(Full.FULL);
 
     assertThat(backend.get(key("a"))).contains(new VersionedRecord(key("a"), value, 1));
     assertThat(backend.get(key("c"))).isEmpty();
-    assertThat(create("c", 3)).isEqualTo(new Created(1));
+    assertThat(create("c", 3)).isEqualTo(Created.CREATED);
   }
 
   @Test
@@ -45,7 +45,7 @@ final class MemoryCreateWithinTest {
     RecordValue value = value("a");
     backend.createWithin(key("a"), value, 1, NOW);
 
-    assertThat(backend.createWithin(key("a"), value, 1, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(key("a"), value, 1, NOW)).isEqualTo(Created.CREATED);
 
     assertThat(stored(backend, key("a")).version()).isEqualTo(1);
     assertThat(backend.used().records()).isEqualTo(1);
@@ -74,20 +74,20 @@ final class MemoryCreateWithinTest {
     assertThat(create("x", 3)).isEqualTo(Full.FULL);
 
     backend.put(key("finished"), value("x", false, null));
-    assertThat(create("a", 3)).isEqualTo(new Created(1));
+    assertThat(create("a", 3)).isEqualTo(Created.CREATED);
     assertThat(create("x", 3)).isEqualTo(Full.FULL);
 
     backend.delete(key("deleted"));
-    assertThat(create("b", 3)).isEqualTo(new Created(1));
+    assertThat(create("b", 3)).isEqualTo(Created.CREATED);
     assertThat(create("x", 3)).isEqualTo(Full.FULL);
 
     backend.put(key("shortened"), value("x", true, NOW));
-    assertThat(create("c", 3)).isEqualTo(new Created(1));
+    assertThat(create("c", 3)).isEqualTo(Created.CREATED);
     assertThat(create("x", 3)).isEqualTo(Full.FULL);
 
     backend.put(key("extended"), value("x", true, NOW.plusMillis(1)));
     assertThat(create("x", 4)).isEqualTo(Full.FULL);
-    assertThat(create("d", 5)).isEqualTo(new Created(1));
+    assertThat(create("d", 5)).isEqualTo(Created.CREATED);
   }
 
   @Test
@@ -96,7 +96,7 @@ final class MemoryCreateWithinTest {
 
     assertThat(backend.createWithin(key("b"), value("b"), 1, NOW.minusMillis(1)))
         .isEqualTo(Full.FULL);
-    assertThat(backend.createWithin(key("b"), value("b"), 1, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(key("b"), value("b"), 1, NOW)).isEqualTo(Created.CREATED);
   }
 
   @Test
@@ -110,7 +110,7 @@ final class MemoryCreateWithinTest {
   void createWithin_otherPartitions_doNotCount() {
     backend.putIfVersion(new RecordKey(partition + "0", "a"), value("a"), 0);
 
-    assertThat(create("a", 1)).isEqualTo(new Created(1));
+    assertThat(create("a", 1)).isEqualTo(Created.CREATED);
   }
 
   @Test
@@ -124,7 +124,7 @@ final class MemoryCreateWithinTest {
     }
     probe.count(Probe.Step.VISIT);
 
-    assertThat(create("a", 100)).isEqualTo(new Created(1));
+    assertThat(create("a", 100)).isEqualTo(Created.CREATED);
     // The four, and the latest of the expired, which ends the count.
     assertThat(probe.count()).isEqualTo(5);
 
@@ -144,12 +144,12 @@ final class MemoryCreateWithinTest {
 
     List<CreateResult> results = Records.race(32, number -> create("racer" + number, 10));
 
-    assertThat(Collections.frequency(results, new Created(1))).isEqualTo(10);
+    assertThat(Collections.frequency(results, Created.CREATED)).isEqualTo(10);
     assertThat(Collections.frequency(results, Full.FULL)).isEqualTo(22);
     assertThat(listAllActive(backend, partition, false, 100)).hasSize(11);
     for (int i = 0; i < results.size(); i++) {
       assertThat(backend.get(key("racer" + i)).isPresent())
-          .isEqualTo(results.get(i).equals(new Created(1)));
+          .isEqualTo(results.get(i).equals(Created.CREATED));
     }
   }
 
@@ -162,7 +162,7 @@ final class MemoryCreateWithinTest {
         number -> {
           for (int i = 0; i < 500; i++) {
             RecordKey key = key(number + "-" + i);
-            if (backend.createWithin(key, value("a"), limit, NOW).equals(new Created(1))) {
+            if (backend.createWithin(key, value("a"), limit, NOW).equals(Created.CREATED)) {
               // Counted a little later and uncounted a little earlier than the record itself.
               held.incrementAndGet();
               assertThat(backend.get(key)).isPresent();
@@ -180,7 +180,7 @@ final class MemoryCreateWithinTest {
 
     assertThat(listAllActive(backend, partition, false, 100)).isEmpty();
     for (int i = 0; i < limit; i++) {
-      assertThat(create("after" + i, limit)).isEqualTo(new Created(1));
+      assertThat(create("after" + i, limit)).isEqualTo(Created.CREATED);
     }
     assertThat(create("after", limit)).isEqualTo(Full.FULL);
   }

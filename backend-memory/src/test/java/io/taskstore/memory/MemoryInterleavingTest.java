@@ -235,7 +235,7 @@ final class MemoryInterleavingTest {
     probe.onceAt(
         Step.FOUND,
         () ->
-            assertThat(backend.createWithin(other, value("a"), 1, NOW)).isEqualTo(new Created(1)));
+            assertThat(backend.createWithin(other, value("a"), 1, NOW)).isEqualTo(Created.CREATED));
 
     assertThat(backend.createWithin(key, value("b"), 1, NOW)).isEqualTo(Full.FULL);
     assertThat(backend.get(key)).isEmpty();
@@ -290,7 +290,7 @@ final class MemoryInterleavingTest {
 
     assertThat(backend.putIfVersion(key, value("a"), 0)).isEqualTo(new Written(1));
     assertThat(backend.get(key)).isPresent();
-    assertThat(backend.createWithin(other, value("b"), 2, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(other, value("b"), 2, NOW)).isEqualTo(Created.CREATED);
     assertThat(backend.deleteIfVersion(key, 1)).isEqualTo(Deleted.DELETED);
     assertThat(backend.purgeExpired(Instant.MAX, 1)).isZero();
 

@@ -389,7 +389,7 @@ final class MemoryStorageBackendTest {
       assertThat(backend.partitionCount()).isEqualTo(1);
       backend.purgeExpired(NOW, 1);
       assertThat(backend.partitionCount()).isZero();
-      assertThat(backend.createWithin(first, value("a"), 1, NOW)).isEqualTo(new Created(1));
+      assertThat(backend.createWithin(first, value("a"), 1, NOW)).isEqualTo(Created.CREATED);
       backend.deleteIfVersion(first, 1);
     }
     assertThat(backend.partitionCount()).isZero();

@@ -8,7 +8,8 @@ import java.util.Objects;
  * what is not declared is not promised.
  *
  * @param name a short name for messages, for example {@code memory}
- * @param durable whether an acknowledged write survives the end of the process
+ * @param durable whether an acknowledged write survives the end of the process, however it ends;
+ *     what it takes to survive the end of the machine is for the backend to say
  * @param shared whether other processes on the same storage see the same records
  * @param purgesItself whether expired records go by themselves; then nobody needs to call {@link
  *     StorageBackend#purgeExpired} regularly

@@ -2,8 +2,10 @@
 package io.taskstore.spi;
 
 /**
- * The record was created, or had been created by an earlier sending of the same call.
- *
- * @param version the record's version: 1
+ * The record was created, or had been created by an earlier sending of the same call. Its version
+ * is 1.
  */
-public record Created(long version) implements CreateResult {}
+public enum Created implements CreateResult {
+  /** The only value. */
+  CREATED
+}

@@ -52,7 +52,7 @@ final class GuardedCreate {
         }
       }
       if (countAfterInsert() <= max) {
-        return new Created(1);
+        return Created.CREATED;
       }
       Withdrawal withdrawal = withdraw();
       if (withdrawal != Withdrawal.CERTAIN) {

@@ -35,8 +35,13 @@ import java.util.Optional;
  *       StorageUnavailableException}; if that cannot be known, {@link OutcomeUnknownException}.
  *       Switch the repeats of a client library off for writes: a library that repeats a write whose
  *       answer was lost turns its own success into a conflict.
+ *   <li>Reads may be repeated by a client library as it likes.
+ *   <li>Every call ends within a bounded time, a few seconds by default: callers wait for it, and
+ *       their own deadline is looked at only between calls.
  *   <li>An interrupt ends a call with {@link OutcomeUnknownException} if the write was sent, else
  *       with {@link StorageUnavailableException}; the thread's interrupt flag is set again.
+ *   <li>What is stored under a key and cannot be read is a {@link CorruptRecordException} from
+ *       every call about that key, and is neither overwritten nor deleted by any of them.
  *   <li>Failures are {@link StorageException}s. After {@link #close()} every call but {@code close}
  *       and {@code traits} throws {@link BackendClosedException} at once. Bad arguments are refused
  *       before any I/O; {@link StorageArguments} holds the checks.
@@ -60,8 +65,8 @@ import java.util.Optional;
  * <p>Keep the record under (partition, id) in one place that the storage can compare and swap. Keep
  * the ids of a partition ordered for {@link #list}. Keep the <em>active</em> records of a partition
  * in an index of their own, so that counting them never touches the others; let the index carry the
- * expiry and nothing that changes with each update. The partition is part of every call and makes a
- * good shard key.
+ * expiry and nothing that changes with each update, and read it consistently. The partition is part
+ * of every call and makes a good shard key.
  */
 public interface StorageBackend extends AutoCloseable {
   /** The expected version that means "nothing is stored under this key". */
@@ -102,6 +107,7 @@ public interface StorageBackend extends AutoCloseable {
    * @throws RecordTooLargeException if the data exceeds {@link BackendTraits#maxDataBytes()};
    *     nothing was written
    * @throws CapacityExceededException if the storage is full; nothing was written
+   * @throws CorruptRecordException if what is stored cannot be read; it is left as it is
    * @throws OutcomeUnknownException if the write was sent and its answer was lost
    * @throws StorageException if the storage fails in another way; nothing was written
    */
@@ -117,6 +123,7 @@ public interface StorageBackend extends AutoCloseable {
    * @param expected the version that must be stored, at least 1
    * @return {@link Deleted}, or {@link Conflict} with nothing changed
    * @throws IllegalArgumentException if {@code expected} is below 1
+   * @throws CorruptRecordException if what is stored cannot be read; it is left as it is
    * @throws OutcomeUnknownException if the delete was sent and its answer was lost
    * @throws StorageException if the storage fails in another way; nothing was deleted
    */
@@ -126,7 +133,8 @@ public interface StorageBackend extends AutoCloseable {
    * Lists a page of one partition, expired records included. A page ends at the limit or at about
    * {@link RecordPage#TARGET_BYTES}. Records that are stored throughout a listing appear exactly
    * once; those that come or go meanwhile may or may not appear. A record that cannot be read goes
-   * to {@link RecordPage#corrupt()} and the page goes on.
+   * to {@link RecordPage#corrupt()} and the page goes on; it counts towards the limit. {@code next}
+   * is the id of the last record that the page has looked at, readable or not.
    *
    * @throws StorageException if the storage fails
    */
@@ -134,8 +142,10 @@ public interface StorageBackend extends AutoCloseable {
 
   /**
    * Removes up to {@code limit} records, of any partition, whose expiry is not after {@code now}.
-   * That a record is due is checked again at the moment of its removal, so that a write that has
-   * moved the expiry wins. Afterwards nothing of a removed record is left.
+   * Corrupt records stay. Where {@link BackendTraits#purgesItself()} says so, nobody needs to call
+   * this; it then does at once, for an administrator, what would happen by itself. That a record is
+   * due is checked again at the moment of its removal, so that a write that has moved the expiry
+   * wins. Afterwards nothing of a removed record is left.
    *
    * @return how many were removed; below {@code limit} when nothing more is due
    * @throws IllegalArgumentException if {@code limit} is below 1
@@ -155,7 +165,8 @@ public interface StorageBackend extends AutoCloseable {
    * expired at {@code now}.
    *
    * <p>The key is looked at before the limit: if it holds this call's own write at version 1, the
-   * call had been sent before, and the answer is never {@link Full} while the record is stored.
+   * call had been sent before, and the answer is never {@link Full} while the record is stored, but
+   * {@link Created}.
    *
    * <p>An implementation that can compare, count and insert in one atomic step overrides this: then
    * exactly {@code max} records are admitted however many race, and the answer is never {@link
@@ -194,9 +205,13 @@ public interface StorageBackend extends AutoCloseable {
   }
 
   /**
-   * Lists the active records of a partition, without their data. Expired ones are included. A
-   * record that stays active throughout is never missed. The default reads whole records through
-   * {@link #list}; a backend with an index of active records overrides it.
+   * Lists the active records of a partition, without their data, as {@link #list} does: in the
+   * order and direction of the query, strictly after its cursor, up to its limit. Expired ones are
+   * included. A record that stays active throughout is never missed, and neither is one whose write
+   * has returned before the call: an index that follows the records with a delay does not do, since
+   * {@link #createWithin} relies on seeing its own insert. A record that has just become inactive
+   * may still be listed. The default reads whole records through {@link #list}; a backend with an
+   * index of active records overrides it.
    *
    * @throws StorageException if the storage fails
    */
@@ -216,6 +231,7 @@ public interface StorageBackend extends AutoCloseable {
    * never calls it. It shares the version line of {@link #putIfVersion}.
    *
    * @return the new version
+   * @throws IllegalArgumentException if the stored version is {@link #MAX_VERSION}
    * @throws StorageUnavailableException with {@code retryable} if others kept writing in between
    * @throws OutcomeUnknownException if a write was sent and its answer was lost
    * @throws StorageException if the storage fails in another way

@@ -30,7 +30,7 @@ final class CreateWithinDefaultTest {
   void createWithin_roomLeft_createsVersionOne() {
     RecordValue value = active("w1");
 
-    assertThat(backend.createWithin(KEY, value, 1, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(KEY, value, 1, NOW)).isEqualTo(Created.CREATED);
 
     assertThat(backend.peek(KEY)).isEqualTo(new VersionedRecord(KEY, value, 1));
     assertCalls(1, 1, 0, 2);
@@ -70,7 +70,7 @@ final class CreateWithinDefaultTest {
     plantActive(2);
     backend.plant(KEY, active("w1"), 1);
 
-    assertThat(backend.createWithin(KEY, active("w1"), 3, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(KEY, active("w1"), 3, NOW)).isEqualTo(Created.CREATED);
 
     assertCalls(1, 0, 0, 1);
   }
@@ -99,7 +99,7 @@ final class CreateWithinDefaultTest {
     RecordValue value = active("w1");
     backend.before(Call.PUT, 1, () -> backend.plant(KEY, value, 1));
 
-    assertThat(backend.createWithin(KEY, value, 3, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(KEY, value, 3, NOW)).isEqualTo(Created.CREATED);
 
     assertThat(backend.peek(KEY)).isEqualTo(new VersionedRecord(KEY, value, 1));
   }
@@ -112,7 +112,7 @@ final class CreateWithinDefaultTest {
     }
     backend.plant(key("running"), value(true, NOW.plusMillis(1), "x"), 1);
 
-    assertThat(backend.createWithin(KEY, active("w1"), 2, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(KEY, active("w1"), 2, NOW)).isEqualTo(Created.CREATED);
     assertThat(backend.createWithin(key("other"), active("w2"), 2, NOW)).isEqualTo(Full.FULL);
   }
 
@@ -121,7 +121,7 @@ final class CreateWithinDefaultTest {
     backend.plant(new RecordKey("owner1", "a"), active("x"), 1);
 
     RecordKey key = new RecordKey("owner", "a");
-    assertThat(backend.createWithin(key, active("w1"), 1, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(key, active("w1"), 1, NOW)).isEqualTo(Created.CREATED);
   }
 
   @Test
@@ -131,7 +131,7 @@ final class CreateWithinDefaultTest {
     // A page of the index may be empty and still not be the last.
     backend.plant(key("a"), value(false, null, "x"), 1);
 
-    assertThat(backend.createWithin(KEY, active("w1"), 6, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(KEY, active("w1"), 6, NOW)).isEqualTo(Created.CREATED);
     assertThat(backend.createWithin(key("z"), active("w2"), 6, NOW)).isEqualTo(Full.FULL);
   }
 
@@ -140,7 +140,7 @@ final class CreateWithinDefaultTest {
     plantActive(2);
 
     assertThat(backend.createWithin(KEY, active("w1"), Integer.MAX_VALUE, NOW))
-        .isEqualTo(new Created(1));
+        .isEqualTo(Created.CREATED);
   }
 
   @Test
@@ -150,7 +150,7 @@ final class CreateWithinDefaultTest {
     backend.before(Call.LIST, 2, () -> backend.plant(key("other"), active("x"), 1));
     backend.before(Call.LIST, 3, () -> backend.uproot(key("other")));
 
-    assertThat(backend.createWithin(KEY, active("w1"), 1, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(KEY, active("w1"), 1, NOW)).isEqualTo(Created.CREATED);
 
     assertCalls(1, 2, 1, 4);
   }
@@ -211,7 +211,7 @@ final class CreateWithinDefaultTest {
     assertOutcomeUnknown(active("w1"), 1);
 
     backend.uproot(key("other"));
-    assertThat(backend.createWithin(KEY, active("w1"), 1, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(KEY, active("w1"), 1, NOW)).isEqualTo(Created.CREATED);
     assertThat(backend.count(Call.PUT)).isEqualTo(1);
   }
 
@@ -233,7 +233,7 @@ final class CreateWithinDefaultTest {
     OutcomeUnknownException thrown = assertOutcomeUnknown(active("w1"), 1);
 
     assertThat(thrown).hasCauseInstanceOf(StorageUnavailableException.class);
-    assertThat(backend.createWithin(KEY, active("w1"), 1, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(KEY, active("w1"), 1, NOW)).isEqualTo(Created.CREATED);
     assertCalls(2, 1, 0, 3);
   }
 
@@ -244,7 +244,7 @@ final class CreateWithinDefaultTest {
     assertThatExceptionOfType(OutcomeUnknownException.class)
         .isThrownBy(() -> backend.createWithin(KEY, active("w1"), 1, NOW));
 
-    assertThat(backend.createWithin(KEY, active("w1"), 1, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(KEY, active("w1"), 1, NOW)).isEqualTo(Created.CREATED);
     assertThat(backend.count(Call.PUT)).isEqualTo(1);
   }
 
@@ -255,7 +255,7 @@ final class CreateWithinDefaultTest {
     assertThatExceptionOfType(OutcomeUnknownException.class)
         .isThrownBy(() -> backend.createWithin(KEY, active("w1"), 1, NOW));
 
-    assertThat(backend.createWithin(KEY, active("w1"), 1, NOW)).isEqualTo(new Created(1));
+    assertThat(backend.createWithin(KEY, active("w1"), 1, NOW)).isEqualTo(Created.CREATED);
   }
 
   @Test
@@ -342,7 +342,7 @@ final class CreateWithinDefaultTest {
     int admitted = 0;
     for (int i = 0; i < racers; i++) {
       CreateResult result = results.get(i).get();
-      boolean created = result.equals(new Created(1));
+      boolean created = result.equals(Created.CREATED);
       assertThat(created || result == Full.FULL || result.equals(new Contended(false))).isTrue();
       assertThat(backend.peek(key("racer" + i)) != null).isEqualTo(created);
       admitted += created ? 1 : 0;
@@ -351,7 +351,7 @@ final class CreateWithinDefaultTest {
 
     for (int i = admitted; i < limit; i++) {
       assertThat(backend.createWithin(key("later" + i), active("l" + i), limit, NOW))
-          .isEqualTo(new Created(1));
+          .isEqualTo(Created.CREATED);
     }
     assertThat(backend.createWithin(KEY, active("w"), limit, NOW)).isEqualTo(Full.FULL);
     assertThat(backend.size()).isEqualTo(limit);
