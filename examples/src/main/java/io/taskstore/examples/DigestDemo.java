@@ -191,6 +191,10 @@ final class DigestDemo implements Callable<Integer> {
       return CommandLine.ExitCode.SOFTWARE;
     }
     print(server.call("task_result", Map.of("taskId", end.taskId()), DigestResult.class), elapsed);
+    if (out.checkError()) {
+      err.println("the result could not be printed");
+      return CommandLine.ExitCode.SOFTWARE;
+    }
     if (cancelAfter != null) {
       err.println("the task was done before it could be cancelled");
     }

@@ -33,6 +33,9 @@ final class DigestTask {
   /** How often progress is written at most, and how often it is worth asking for. */
   static final Duration INTERVAL = Duration.ofMillis(100);
 
+  /** A large folder takes its time, and somebody may ask for the result the next morning. */
+  private static final Duration TTL = Duration.ofDays(1);
+
   private static final System.Logger LOGGER = System.getLogger(DigestTask.class.getName());
 
   private final TaskStore store;
@@ -59,6 +62,7 @@ final class DigestTask {
         store.create(
             owner,
             NewTask.of(METHOD, Map.of("folder", folder.toString()))
+                .ttl(TTL)
                 .pollInterval(INTERVAL)
                 .message("counting files"));
     Thread worker =

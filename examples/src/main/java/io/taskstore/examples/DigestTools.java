@@ -103,6 +103,10 @@ final class DigestTools {
   private Map<String, @Nullable Object> digestFolder(Map<String, Object> arguments) {
     Path folder;
     try {
+      if (!Path.of(string(arguments, "folder")).isAbsolute()) {
+        // The client does not know in which folder this server was started.
+        throw new IllegalArgumentException("folder must be an absolute path");
+      }
       folder = FolderDigest.folder(string(arguments, "folder"));
     } catch (IllegalArgumentException e) {
       throw new ToolException(String.valueOf(e.getMessage()));

@@ -53,8 +53,8 @@ final class FolderDigest {
   /**
    * @param folder the folder
    * @param start where to begin
-   * @param watcher is called before every file and after every buffer that was read; what it throws
-   *     ends the digest
+   * @param watcher is called before every folder and file and after every buffer that was read;
+   *     what it throws ends the digest
    */
   FolderDigest(Path folder, FolderState start, Consumer<FolderDigest> watcher) {
     this.folder = folder;
@@ -153,6 +153,7 @@ final class FolderDigest {
 
           @Override
           public FileVisitResult postVisitDirectory(Path dir, @Nullable IOException e) {
+            watcher.accept(FolderDigest.this);
             return FileVisitResult.CONTINUE;
           }
         });
@@ -168,6 +169,7 @@ final class FolderDigest {
           throw new IOException("its name is not UTF-8");
         }
         if (entry.isFolder()) {
+          watcher.accept(this);
           walk(entries(entry.file(), entry.path()));
         } else {
           FileDigest file = read(entry);

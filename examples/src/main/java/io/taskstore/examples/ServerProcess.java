@@ -85,7 +85,8 @@ final class ServerProcess implements AutoCloseable {
             .build();
     // The transport does not show its process, but it is the one that was not there before.
     Set<ProcessHandle> before = ProcessHandle.current().children().collect(Collectors.toSet());
-    CompletableFuture<?> initialization = CompletableFuture.supplyAsync(client::initialize, THREADS);
+    CompletableFuture<?> initialization =
+        CompletableFuture.supplyAsync(client::initialize, THREADS);
     @Nullable ProcessHandle process = null;
     try {
       while (process == null && !initialization.isDone()) {

@@ -18,7 +18,10 @@ record StoreOption(String url) {
 
   StoreOption {
     if (!url.equals(DEFAULT)) {
-      throw new IllegalArgumentException("unknown store: " + url + " (supported: memory:)");
+      // Not the whole of it: what follows the scheme may hold a password.
+      String scheme = url.substring(0, url.indexOf(':') + 1);
+      throw new IllegalArgumentException(
+          "unknown store: " + (scheme.isEmpty() ? url : scheme) + " (supported: memory:)");
     }
   }
 

@@ -145,7 +145,7 @@ class DigestDemoTest {
   void demo_mistakes_areOneLine() throws IOException, InterruptedException {
     assertUsageError(
         run("--store", "ftp://x", folder.toString()),
-        "Invalid value for option '--store': unknown store: ftp://x (supported: memory:)");
+        "Invalid value for option '--store': unknown store: ftp: (supported: memory:)");
     assertUsageError(run(temp + "/missing"), "no such folder: " + temp + "/missing");
     assertUsageError(run(folder + "/a.txt"), "not a folder: " + folder + "/a.txt");
     assertUsageError(run("--bogus"), "Unknown option: '--bogus'");
