@@ -322,7 +322,7 @@ final class ValueEncoderTest {
         new Object[] {0.1f, "0.1"},
         new Object[] {-0.0f, "0"},
         new Object[] {3.4028235e38f, "3.4028235e+38"},
-        new Object[] {1.17549435e-38f, "1.1754944e-38"},
+        new Object[] {Float.MIN_NORMAL, "1.1754944e-38"},
         new Object[] {
           new BigInteger("-123456789012345678901234567890"), "-123456789012345678901234567890"
         },
