@@ -168,30 +168,17 @@ final class StorageCalls {
    * @throws TaskStorageException with an unknown outcome if it could not be found out
    */
   PutResult put(Operation operation, RecordKey key, RecordValue value, long expected) {
-    StorageException lost = null;
-    while (true) {
-      try {
-        PutResult result = backend.putIfVersion(key, value, expected);
-        if (!(result instanceof Conflict conflict)) {
-          return result;
-        }
-        VersionedRecord winner = conflict.winner();
-        if (isOurs(winner, value, expected + 1)) {
-          return new Written(expected + 1);
-        }
-        if (lost != null && (winner == null || winner.version() != expected + 1)) {
-          throw unknown(operation, lost);
-        }
-        return conflict;
-      } catch (OutcomeUnknownException e) {
-        lost = e;
-        if (!operation.pause()) {
-          throw unknown(operation, lost);
-        }
-      } catch (StorageException e) {
-        waitOrThrow(operation, e, lost);
-      }
-    }
+    return repeat(
+        operation,
+        () -> backend.putIfVersion(key, value, expected),
+        (result, lost) -> {
+          if (!(result instanceof Conflict conflict)) {
+            return result;
+          }
+          return isOurs(operation, conflict, value, expected + 1, lost)
+              ? new Written(expected + 1)
+              : conflict;
+        });
   }
 
   /**
@@ -200,37 +187,19 @@ final class StorageCalls {
    * @throws TaskStorageException with an unknown outcome if it could not be found out
    */
   CreateResult create(Operation operation, RecordKey key, RecordValue value, int max, Instant now) {
-    StorageException lost = null;
-    while (true) {
-      try {
-        CreateResult result = backend.createWithin(key, value, max, now);
-        if (lost != null && result instanceof Full) {
-          // The first sending may be late, and find a place when somebody has left one.
-          throw unknown(operation, lost);
-        }
-        if (lost != null && result instanceof Contended) {
-          return new Contended(true);
-        }
-        if (!(result instanceof Conflict conflict)) {
-          return result;
-        }
-        VersionedRecord winner = conflict.winner();
-        if (isOurs(winner, value, 1)) {
-          return Created.CREATED;
-        }
-        if (lost != null && (winner == null || winner.version() != 1)) {
-          throw unknown(operation, lost);
-        }
-        return conflict;
-      } catch (OutcomeUnknownException e) {
-        lost = e;
-        if (!operation.pause()) {
-          throw unknown(operation, lost);
-        }
-      } catch (StorageException e) {
-        waitOrThrow(operation, e, lost);
-      }
-    }
+    return repeat(
+        operation,
+        () -> backend.createWithin(key, value, max, now),
+        (result, lost) -> {
+          if (result instanceof Conflict conflict) {
+            return isOurs(operation, conflict, value, 1, lost) ? Created.CREATED : conflict;
+          }
+          if (lost != null && result instanceof Full) {
+            // The first sending may be late, and find a place when somebody has left one.
+            throw unknown(operation, lost);
+          }
+          return lost != null && result instanceof Contended ? new Contended(true) : result;
+        });
   }
 
   /**
@@ -239,28 +208,58 @@ final class StorageCalls {
    * @throws TaskStorageException with an unknown outcome if it could not be found out
    */
   DeleteResult delete(Operation operation, RecordKey key, long expected) {
+    return repeat(
+        operation,
+        () -> backend.deleteIfVersion(key, expected),
+        (result, lost) ->
+            lost != null && result instanceof Conflict conflict && conflict.winner() == null
+                ? Deleted.DELETED
+                : result);
+  }
+
+  /** What an answer means, given that an earlier one was lost, or that none was. */
+  private interface Interpreter<R> {
+    R read(R result, @Nullable StorageException lost);
+  }
+
+  /** Sends a write until there is an answer, and reads it. */
+  private static <R> R repeat(Operation operation, Supplier<R> call, Interpreter<R> interpreter) {
     StorageException lost = null;
     while (true) {
+      R result;
       try {
-        DeleteResult result = backend.deleteIfVersion(key, expected);
-        return lost != null && result instanceof Conflict conflict && conflict.winner() == null
-            ? Deleted.DELETED
-            : result;
+        result = call.get();
       } catch (OutcomeUnknownException e) {
         lost = e;
         if (!operation.pause()) {
           throw unknown(operation, lost);
         }
+        continue;
       } catch (StorageException e) {
         waitOrThrow(operation, e, lost);
+        continue;
       }
+      return interpreter.read(result, lost);
     }
   }
 
-  private static boolean isOurs(@Nullable VersionedRecord winner, RecordValue value, long version) {
-    return winner != null
-        && winner.version() == version
-        && winner.value().writeId().equals(value.writeId());
+  /**
+   * Whether the winner of a conflict is our own write.
+   *
+   * @throws TaskStorageException if an answer was lost and our write may lie beneath the winner
+   */
+  private static boolean isOurs(
+      Operation operation,
+      Conflict conflict,
+      RecordValue value,
+      long version,
+      @Nullable StorageException lost) {
+    VersionedRecord winner = conflict.winner();
+    boolean isNext = winner != null && winner.version() == version;
+    if (lost != null && !isNext) {
+      throw unknown(operation, lost);
+    }
+    return winner != null && isNext && winner.value().writeId().equals(value.writeId());
   }
 
   /** Waits before the next attempt; throws if there is no point in one. */
