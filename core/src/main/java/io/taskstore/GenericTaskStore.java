@@ -423,20 +423,22 @@ public final class GenericTaskStore implements TaskStore {
   /** Writes what {@code step} makes of the task, again for every winner of a lost race. */
   private Task write(RecordKey key, Task first, StorageCalls.Operation operation, Step step) {
     Task current = first;
+    boolean mayWrite = true;
     for (int attempt = 1; ; attempt++) {
+      // Asked for the last winner too: what won may be all that was wanted, or the end of the task.
       TaskRules.Draft draft = step.next(current, now());
       if (draft == null) {
         return current;
+      }
+      if (!mayWrite) {
+        throw TaskConflictException.tooManyAttempts(key.id(), attempt - 1);
       }
       PutResult result = calls.put(operation, key, value(draft), current.version());
       if (result instanceof Written written) {
         return task(current.owner(), draft, written.version());
       }
       current = visible(current.owner(), key, ((Conflict) result).winner());
-      // A finished winner needs no further attempt: the step has its answer for it.
-      if (!current.isTerminal() && (attempt >= maxUpdateAttempts || !operation.pause())) {
-        throw TaskConflictException.tooManyAttempts(key.id(), attempt);
-      }
+      mayWrite = attempt < maxUpdateAttempts && operation.pause();
     }
   }
 

@@ -92,6 +92,16 @@ class LastAttemptTest {
   }
 
   @Test
+  void requestCancel_winnerHasRequestedIt_returnsIt() {
+    backend.beforeWrite.add(() -> other.requestCancel(ALICE, task.id()));
+
+    Task asked = store.requestCancel(ALICE, task.id());
+
+    assertThat(asked.isCancelRequested()).isTrue();
+    assertThat(asked.version()).isEqualTo(2);
+  }
+
+  @Test
   void update_winnerIsUnfinished_isAConflict() {
     meanwhile(change().message("first"));
 

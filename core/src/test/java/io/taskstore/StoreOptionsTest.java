@@ -73,9 +73,11 @@ class StoreOptionsTest {
                       attempts[0]++;
                       rival.update(ALICE, task.id(), change());
                       return change();
-                    }));
+                    }))
+        .withMessageContaining("each of 50 attempts");
 
-    assertThat(attempts[0]).isEqualTo(50);
+    // Once more to hear whether the last winner is all that was wanted.
+    assertThat(attempts[0]).isEqualTo(51);
   }
 
   @Test
