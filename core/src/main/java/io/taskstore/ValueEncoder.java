@@ -366,8 +366,13 @@ final class ValueEncoder {
             .reader()
             .with(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS) // to be refused by name below
             .createParser(json.array())) {
-      parser.nextToken();
+      if (parser.nextToken() == null) {
+        throw notJson(value, null);
+      }
       canonicalize(parser, open.size());
+      if (parser.nextToken() != null) {
+        throw notJson(value, null);
+      }
     } catch (StreamConstraintsException e) {
       throw new InvalidValueException(
           where(),
@@ -377,11 +382,15 @@ final class ValueEncoder {
               + " than any limit allows",
           e);
     } catch (JacksonException e) {
-      throw new InvalidValueException(
-          where(),
-          "a " + value.getClass().getName() + " is written as something that is not JSON",
-          e);
+      throw notJson(value, e);
     }
+  }
+
+  private InvalidValueException notJson(Object value, @Nullable Throwable cause) {
+    return new InvalidValueException(
+        where(),
+        "a " + value.getClass().getName() + " is written as something that is not JSON",
+        cause);
   }
 
   private static String unwritable(Object value, Throwable failure) {
@@ -428,7 +437,7 @@ final class ValueEncoder {
         checkDepth(depth + 1);
         members(parser, depth + 1);
       }
-      default -> throw invalid("it is written as something that is not JSON");
+      default -> throw new IllegalStateException("unexpected token " + token);
     }
     checkSize(out.size());
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore;
 
-import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -95,10 +94,9 @@ final class ValueReader {
   }
 
   private static Number integer(JsonParser parser) {
-    if (parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER) {
-      return parser.getLongValue();
+    if (parser.getNumberType() == JsonParser.NumberType.BIG_INTEGER) {
+      return parser.getBigIntegerValue();
     }
-    BigInteger big = parser.getBigIntegerValue();
-    return big;
+    return parser.getLongValue();
   }
 }

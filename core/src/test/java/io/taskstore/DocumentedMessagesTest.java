@@ -4,6 +4,7 @@ package io.taskstore;
 import static io.taskstore.TaskChange.change;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.annotation.JsonRawValue;
 import io.taskstore.spi.BackendClosedException;
 import io.taskstore.spi.CapacityExceededException;
 import io.taskstore.spi.Contended;
@@ -69,6 +70,12 @@ class DocumentedMessagesTest {
       return List.of(new Ring());
     }
   }
+
+  /** A class that writes what it likes. */
+  public record Raw(@JsonRawValue String json) {}
+
+  /** A class with names of its own. */
+  public record Named(Map<String, Integer> values) {}
 
   private enum Colour {
     RED
@@ -153,6 +160,9 @@ class DocumentedMessagesTest {
     TreeSet<String> documented = new TreeSet<>();
     String exception = "";
     for (String line : Files.readAllLines(DOCUMENT, StandardCharsets.UTF_8)) {
+      if (line.equals("## Messages of the memory backend")) {
+        break; // they are compared where that backend is
+      }
       if (line.startsWith("### `")) {
         exception = line.substring(5, line.length() - 1);
       }
@@ -252,6 +262,8 @@ class DocumentedMessagesTest {
     invalid(() -> set(new Broken()));
     invalid(() -> set(new Endless()));
     invalid(() -> set(new Ring()));
+    invalid(() -> set(new Raw("{")));
+    invalid(() -> set(new Named(Map.of("n".repeat(10_000), 1))));
   }
 
   private void sizes() {

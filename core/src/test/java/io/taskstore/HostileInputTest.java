@@ -5,6 +5,8 @@ import static io.taskstore.TaskChange.change;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import com.fasterxml.jackson.annotation.JsonRawValue;
+import com.fasterxml.jackson.annotation.JsonValue;
 import io.taskstore.spi.RecordKey;
 import java.math.BigDecimal;
 import java.math.BigInteger;
@@ -17,6 +19,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What somebody may send who wants to do harm, to themselves or to others. */
 class HostileInputTest {
@@ -114,12 +117,27 @@ class HostileInputTest {
 
   /** Counting the decimal digits of such a number takes minutes. */
   @Test
-  void decimal_ofTenMillionDigits_isRefusedAtOnce() {
+  void decimal_of300MillionBits_isRefusedWithoutCountingItsDigits() {
     Task task = store.create(MALLORY, NewTask.of("m"));
     BigDecimal huge = new BigDecimal(BigInteger.ONE.shiftLeft(300_000_000), 5);
 
     assertThatExceptionOfType(InvalidValueException.class)
         .isThrownBy(() -> store.update(task, change().set("x", huge)));
+  }
+
+  /** A class that writes what it likes. */
+  private record Raw(@JsonValue @JsonRawValue String json) {}
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", " ", "1 2", "{} x", "{", "]", "{\"a\":1}{}"})
+  void ownClass_writesSomethingElseThanOneValue_isRefused(String written) {
+    Task task = store.create(MALLORY, NewTask.of("m"));
+
+    assertThatExceptionOfType(InvalidValueException.class)
+        .isThrownBy(() -> store.update(task, change().set("x", new Raw(written))))
+        .withMessageEndingWith("is written as something that is not JSON");
+    assertThat(store.update(task, change().set("x", new Raw("{\"b\":1.0}"))).variables().asMap())
+        .isEqualTo(Map.of("x", Map.of("b", 1L)));
   }
 
   @Test
