@@ -438,7 +438,7 @@ public final class GenericTaskStore implements TaskStore {
         return task(current.owner(), draft, written.version());
       }
       current = visible(current.owner(), key, ((Conflict) result).winner());
-      mayWrite = attempt < maxUpdateAttempts && operation.pause();
+      mayWrite = attempt < maxUpdateAttempts && operation.pauseAfterLostRace(attempt);
     }
   }
 
@@ -455,7 +455,8 @@ public final class GenericTaskStore implements TaskStore {
       if (current == null || current.value().isExpired(now())) {
         throw new TaskNotFoundException(taskId);
       }
-      if (attempt > 1 && (attempt > maxUpdateAttempts || !operation.pause())) {
+      if (attempt > 1
+          && (attempt > maxUpdateAttempts || !operation.pauseAfterLostRace(attempt - 1))) {
         throw TaskConflictException.tooManyAttempts(taskId, attempt - 1);
       }
       if (!(calls.delete(operation, key, current.version()) instanceof Conflict conflict)) {

@@ -95,23 +95,36 @@ final class StorageCalls {
      * @return false if there is no time left, or the thread was interrupted, whose flag is set
      */
     boolean pause() {
-      if (Thread.currentThread().isInterrupted()) {
+      if (!mayGoOn()) {
         return false;
       }
       long bound = Math.min(FIRST_PAUSE_NANOS << Math.min(pauses, 20), LONGEST_PAUSE_NANOS);
       long left = deadline - timing.nanoTime();
-      if (left <= 0) {
-        return false;
-      }
       if (pauses++ > 0) {
         try {
-          timing.sleep(Math.min(left, 1 + ThreadLocalRandom.current().nextLong(bound)));
+          timing.sleep(
+              Math.max(1, Math.min(left, 1 + ThreadLocalRandom.current().nextLong(bound))));
         } catch (InterruptedException e) {
           Thread.currentThread().interrupt();
           return false;
         }
       }
       return true;
+    }
+
+    /**
+     * Waits after a lost race, every second time only. While we wait, the winner that came with the
+     * answer grows old, so under steady writers the attempt after a wait loses again, and brings a
+     * fresh winner; if that were waited with as well, it would be old again, for ever.
+     *
+     * @return false if there is no time left, or the thread was interrupted, whose flag is set
+     */
+    boolean pauseAfterLostRace(int lostRaces) {
+      return lostRaces % 2 == 1 ? mayGoOn() : pause();
+    }
+
+    private boolean mayGoOn() {
+      return !Thread.currentThread().isInterrupted() && deadline - timing.nanoTime() > 0;
     }
   }
 
