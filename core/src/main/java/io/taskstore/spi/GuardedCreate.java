@@ -44,11 +44,19 @@ final class GuardedCreate {
       long start = System.nanoTime();
       if (!inserted) {
         if (countUpTo(max) >= max) {
-          return Full.FULL;
-        }
-        PutResult result = backend.putIfVersion(key, value, StorageBackend.ABSENT);
-        if (result instanceof Conflict conflict && !isOurs(conflict.winner())) {
-          return conflict;
+          // What has filled the last place since we looked may be this very call, sent before.
+          Optional<VersionedRecord> since = backend.get(key);
+          if (since.isEmpty()) {
+            return Full.FULL;
+          }
+          if (!isOurs(since.get())) {
+            return new Conflict(since.get());
+          }
+        } else {
+          PutResult result = backend.putIfVersion(key, value, StorageBackend.ABSENT);
+          if (result instanceof Conflict conflict && !isOurs(conflict.winner())) {
+            return conflict;
+          }
         }
       }
       if (countAfterInsert() <= max) {

@@ -174,7 +174,7 @@ public interface StorageBackend extends AutoCloseable {
    *
    * <ol>
    *   <li>Look at the key. Our own write at version 1: go on with step 4. Anything else: conflict.
-   *   <li>Count; if full, say so without having written.
+   *   <li>Count; if full, look at the key again, as in step 1, and say so without having written.
    *   <li>Insert.
    *   <li>Count again, ourselves included. If not above {@code max}, the record is created. Of any
    *       set of records that were all admitted, the last to be inserted counted all the others, so

@@ -43,7 +43,27 @@ final class CreateWithinDefaultTest {
     assertThat(backend.createWithin(KEY, active("w1"), 3, NOW)).isEqualTo(Full.FULL);
 
     assertThat(backend.size()).isEqualTo(3);
-    assertCalls(1, 0, 0, 1);
+    assertCalls(2, 0, 0, 1);
+  }
+
+  @Test
+  void createWithin_ownWriteArrivesBeforeTheCount_isCreatedAndNotFull() {
+    backend.before(Call.LIST, 1, () -> backend.plant(KEY, active("w1"), 1));
+
+    assertThat(backend.createWithin(KEY, active("w1"), 1, NOW)).isEqualTo(Created.CREATED);
+
+    assertThat(backend.peek(KEY)).isNotNull();
+    assertCalls(2, 0, 0, 2);
+  }
+
+  @Test
+  void createWithin_otherWriteOfTheKeyArrivesBeforeTheCount_conflictsAndIsNotFull() {
+    backend.before(Call.LIST, 1, () -> backend.plant(KEY, active("theirs"), 1));
+
+    assertThat(backend.createWithin(KEY, active("w1"), 1, NOW))
+        .isEqualTo(new Conflict(backend.peek(KEY)));
+
+    assertCalls(2, 0, 0, 1);
   }
 
   @Test
@@ -83,7 +103,7 @@ final class CreateWithinDefaultTest {
     assertThat(backend.createWithin(KEY, active("w1"), 3, NOW)).isEqualTo(Full.FULL);
 
     assertThat(backend.peek(KEY)).isNull();
-    assertCalls(1, 0, 1, 2);
+    assertCalls(2, 0, 1, 2);
   }
 
   @Test
