@@ -2,7 +2,6 @@
 package io.taskstore.memory;
 
 import static io.taskstore.memory.Records.NOW;
-import static io.taskstore.memory.Records.listAllActive;
 import static io.taskstore.memory.Records.stored;
 import static io.taskstore.memory.Records.value;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -15,11 +14,7 @@ import io.taskstore.spi.RecordKey;
 import io.taskstore.spi.RecordValue;
 import io.taskstore.spi.VersionedRecord;
 import java.time.Instant;
-import java.util.Collections;
-import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 
 final class MemoryCreateWithinTest {
@@ -135,54 +130,6 @@ final class MemoryCreateWithinTest {
     probe.count(Probe.Step.VISIT);
     assertThat(create("b", 3)).isEqualTo(Full.FULL);
     assertThat(probe.count()).isEqualTo(3);
-  }
-
-  @RepeatedTest(10)
-  void createWithin_racers_admitExactlyTheLimit() throws Exception { // C11
-    put("inactive", false, null);
-    put("expired", true, NOW);
-
-    List<CreateResult> results = Records.race(32, number -> create("racer" + number, 10));
-
-    assertThat(Collections.frequency(results, Created.CREATED)).isEqualTo(10);
-    assertThat(Collections.frequency(results, Full.FULL)).isEqualTo(22);
-    assertThat(listAllActive(backend, partition, false, 100)).hasSize(11);
-    for (int i = 0; i < results.size(); i++) {
-      assertThat(backend.get(key("racer" + i)).isPresent())
-          .isEqualTo(results.get(i).equals(Created.CREATED));
-    }
-  }
-
-  @Test
-  void createWithin_racersWhileOthersFinish_neverExceedTheLimit() throws Exception { // C11
-    int limit = 3;
-    AtomicInteger held = new AtomicInteger();
-    Records.race(
-        8,
-        number -> {
-          for (int i = 0; i < 500; i++) {
-            RecordKey key = key(number + "-" + i);
-            if (backend.createWithin(key, value("a"), limit, NOW).equals(Created.CREATED)) {
-              // Counted a little later and uncounted a little earlier than the record itself.
-              held.incrementAndGet();
-              assertThat(backend.get(key)).isPresent();
-              assertThat(held.get()).isLessThanOrEqualTo(limit);
-              held.decrementAndGet();
-              if (i % 2 == 0) {
-                backend.putIfVersion(key, value("b", false, null), 1);
-              } else {
-                backend.deleteIfVersion(key, 1);
-              }
-            }
-          }
-          return true;
-        });
-
-    assertThat(listAllActive(backend, partition, false, 100)).isEmpty();
-    for (int i = 0; i < limit; i++) {
-      assertThat(create("after" + i, limit)).isEqualTo(Created.CREATED);
-    }
-    assertThat(create("after", limit)).isEqualTo(Full.FULL);
   }
 
   private CreateResult create(String id, int max) {

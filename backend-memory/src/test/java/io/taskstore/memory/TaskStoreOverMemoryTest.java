@@ -76,58 +76,6 @@ class TaskStoreOverMemoryTest {
   }
 
   @RepeatedTest(10)
-  void eightWriters_onOneTask_loseNothing() throws Exception {
-    int increments = 200;
-    Task task = store(0).create(owner, NewTask.of("count").set("count", 0));
-
-    race(
-        8,
-        writer -> {
-          Task inHand = task;
-          for (int i = 0; i < increments; i++) {
-            String own = "own" + writer;
-            int value = i;
-            inHand =
-                store(writer)
-                    .update(
-                        inHand,
-                        current ->
-                            change()
-                                .set(
-                                    "count", current.variables().integer("count").orElseThrow() + 1)
-                                .set(own, value));
-          }
-          return null;
-        });
-
-    Task counted = store(1).get(owner, task.id());
-    assertThat(counted.variables().integer("count")).hasValue(8L * increments);
-    assertThat(counted.version()).isEqualTo(1 + 8L * increments);
-    for (int writer = 0; writer < 8; writer++) {
-      assertThat(counted.variables().integer("own" + writer)).hasValue(increments - 1);
-    }
-  }
-
-  @RepeatedTest(10)
-  void creates_32RacersAtLimit10_admitExactly10() throws Exception {
-    List<Boolean> admitted =
-        race(
-            32,
-            racer -> {
-              try {
-                store(racer).create(owner, NewTask.of("race"));
-                return true;
-              } catch (TaskLimitException e) {
-                return false;
-              }
-            });
-
-    assertThat(admitted).filteredOn(a -> a).hasSize(LIMIT);
-    assertThat(store(0).list(owner, TaskQuery.newestFirst()).tasks()).hasSize(LIMIT);
-    assertThat(store(1).list(owner, TaskQuery.newestFirst().activeOnly()).tasks()).hasSize(LIMIT);
-  }
-
-  @RepeatedTest(10)
   void creates_whileOthersFinish_neverExceedTheLimit() throws Exception {
     List<Integer> finished =
         race(
