@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.benchmarks;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.VerboseMode;
+import org.openjdk.jmh.util.Version;
+
+/** The program behind {@code benchmarks/run}. */
+final class Benchmarks {
+  private static final String ALL = "all";
+  private static final String QUICK = "--quick";
+
+  private final PrintStream out;
+  private final PrintStream err;
+  private final Path document;
+
+  Benchmarks(PrintStream out, PrintStream err, Path document) {
+    this.out = out;
+    this.err = err;
+    this.document = document;
+  }
+
+  public static void main(String[] args) {
+    Path root = Path.of(System.getProperty("taskstore.benchmarks.root", ""));
+    Path document = root.resolve("docs").resolve("performance.md");
+    // Not the default encoding, which is the locale's before Java 18.
+    PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+    PrintStream err = new PrintStream(System.err, true, StandardCharsets.UTF_8);
+    System.exit(new Benchmarks(out, err, document).run(List.of(args)));
+  }
+
+  /** Returns the exit code: 0 done, 1 failed, 2 wrong usage. */
+  int run(List<String> args) {
+    if (args.contains("--help") || args.contains("-h")) {
+      out.print(help());
+      return 0;
+    }
+    List<String> names = new ArrayList<>(args);
+    boolean quick = names.removeIf(QUICK::equals);
+    Optional<String> unknownOption = names.stream().filter(n -> n.startsWith("-")).findFirst();
+    if (unknownOption.isPresent()) {
+      return wrongUsage("there is no option " + unknownOption.get());
+    }
+    if (names.size() != 1) {
+      return wrongUsage("name one suite: " + knownNames());
+    }
+    List<Suite> suites = suites(names.get(0));
+    if (suites.isEmpty()) {
+      return wrongUsage("there is no suite " + names.get(0) + ", only " + knownNames());
+    }
+    try {
+      if (!quick) {
+        // Minutes later would be too late to find out.
+        for (Suite suite : suites) {
+          Report.insert(read(), suite.name(), "");
+        }
+      }
+      for (Suite suite : suites) {
+        run(suite, quick);
+      }
+      return 0;
+    } catch (IOException e) {
+      return failed("docs/performance.md cannot be read or written: " + e);
+    } catch (Report.ReportException e) {
+      return failed("docs/performance.md is left as it is: " + e.getMessage());
+    } catch (RunnerException e) {
+      return failed("the measurement has failed, more may stand above: " + e.getMessage());
+    }
+  }
+
+  private void run(Suite suite, boolean quick) throws IOException, RunnerException {
+    Settings settings = quick ? Settings.QUICK : Settings.FULL;
+    Map<Measured.Id, Measured> results =
+        Measured.of(new Runner(settings.of(suite, VerboseMode.NORMAL)).run());
+    String table = Report.table(suite, results, circumstances(settings));
+    out.println();
+    out.print(table);
+    out.println();
+    if (quick) {
+      out.println("Figures of a quick run mean little, and are not written anywhere.");
+      return;
+    }
+    // Read again: somebody may have edited it in the meantime.
+    Files.writeString(document, Report.insert(read(), suite.name(), table));
+    out.println("Written to docs/performance.md.");
+  }
+
+  private String read() throws IOException {
+    return Files.readString(document, StandardCharsets.UTF_8);
+  }
+
+  /** Where and how it is measured; nothing that names the machine or its folders. */
+  private static String circumstances(Settings settings) throws IOException {
+    Path cpuInfo = Path.of("/proc/cpuinfo");
+    String architecture = System.getProperty("os.arch");
+    String processor =
+        Report.processor(Files.isReadable(cpuInfo) ? Files.readString(cpuInfo) : "", architecture);
+    return "%s, %d cores, %s (%s); Java %s (%s); %s UTC; JMH %s: %s."
+        .formatted(
+            processor,
+            Runtime.getRuntime().availableProcessors(),
+            System.getProperty("os.name"),
+            architecture,
+            System.getProperty("java.version"),
+            System.getProperty("java.vm.name"),
+            LocalDate.now(Clock.systemUTC()),
+            Version.getPlainVersion(),
+            settings);
+  }
+
+  private static List<Suite> suites(String name) {
+    return Suites.ALL.stream().filter(s -> name.equals(ALL) || name.equals(s.name())).toList();
+  }
+
+  private static String knownNames() {
+    return Suites.ALL.stream().map(Suite::name).collect(Collectors.joining(", ")) + ", " + ALL;
+  }
+
+  private static String help() {
+    StringBuilder text = new StringBuilder();
+    text.append(
+        """
+        Usage: benchmarks/run [--quick] NAME
+        Measures a suite, prints its table, and writes that into docs/performance.md.
+
+        """);
+    Suites.ALL.forEach(s -> text.append("  %-10s %s%n".formatted(s.name(), s.title())));
+    text.append("  %-10s %s%n".formatted(ALL, "all of these, one after the other"));
+    text.append(
+        """
+
+          --quick    seconds instead of minutes, to try it out; nothing is written
+          --help     shows this
+
+        Exit code: 0 done, 1 failed, 2 wrong usage.
+        """);
+    return text.toString();
+  }
+
+  private int wrongUsage(String problem) {
+    err.println("benchmarks/run: " + problem);
+    return 2;
+  }
+
+  private int failed(String problem) {
+    err.println("benchmarks/run: " + problem);
+    return 1;
+  }
+}

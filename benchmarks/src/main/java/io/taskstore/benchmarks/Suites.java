@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.benchmarks;
+
+import io.taskstore.CodecBenchmark;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * All suites. A new one needs a class of benchmarks, an entry here, and a pair of markers in the
+ * document.
+ */
+final class Suites {
+  static final List<Suite> ALL = List.of(codec(), memory(), store());
+
+  private Suites() {}
+
+  private static Suite codec() {
+    List<Suite.Row> rows = new ArrayList<>();
+    for (String kilobytes : List.of("1", "16", "300")) {
+      codecRow(rows, "write a task as it was read", kilobytes, "encode", "rawEncode", "write map");
+      codecRow(
+          rows,
+          "write a task from Java values",
+          kilobytes,
+          "encodeValues",
+          "rawEncode",
+          "write map");
+      codecRow(rows, "read a task", kilobytes, "decode", "rawDecode", "read map");
+      codecRow(
+          rows,
+          "read a task and all variables",
+          kilobytes,
+          "decodeValues",
+          "rawDecode",
+          "read map");
+      codecRow(
+          rows,
+          "read, change one variable, write",
+          kilobytes,
+          "update",
+          "rawUpdate",
+          "read map, put, write map");
+    }
+    return new Suite("codec", "Reading and writing the stored form, beside Jackson", rows);
+  }
+
+  private static void codecRow(
+      List<Suite.Row> rows,
+      String operation,
+      String kilobytes,
+      String benchmark,
+      String baseline,
+      String baselineName) {
+    rows.add(
+        new Suite.Row(
+            operation + ", " + kilobytes + " KB",
+            CodecBenchmark.class,
+            Map.of("kilobytes", kilobytes),
+            benchmark,
+            baseline,
+            baselineName));
+  }
+
+  private static Suite memory() {
+    return new Suite(
+        "memory",
+        "The memory backend with records of 1 KB, beside maps of Java",
+        List.of(
+            memoryRow("`get`", "get", "rawGet", "`ConcurrentHashMap.get`"),
+            memoryRow("`putIfVersion`", "update", "rawUpdate", "`ConcurrentHashMap.replace`"),
+            memoryRow(
+                "`createWithin`, 0 to 100 active",
+                "createWithin",
+                "rawCreate",
+                "`ConcurrentHashMap.putIfAbsent`, no limit"),
+            memoryRow(
+                "`deleteIfVersion` and create",
+                "deleteAndCreate",
+                "rawDeleteAndCreate",
+                "`ConcurrentHashMap.remove`, `putIfAbsent`"),
+            memoryRow(
+                "`list`, 50 of 1,000", "list", "rawList", "`ConcurrentSkipListMap.tailMap`, 50"),
+            memoryRow(
+                "`listActive`, 50 of 100 in 1,000",
+                "listActive",
+                "rawListActive",
+                "`ConcurrentSkipListMap.tailMap`, 50"),
+            memoryRow(
+                "`putIfVersion`, 8 threads, own partitions",
+                "updateApart",
+                "rawUpdateApart",
+                "`ConcurrentHashMap.replace`, own keys"),
+            memoryRow(
+                "`putIfVersion` until it is written, 8 threads, one key",
+                "updateSame",
+                "rawUpdateSame",
+                "`ConcurrentHashMap.replace` until it is")));
+  }
+
+  private static Suite.Row memoryRow(
+      String operation, String benchmark, String baseline, String baselineName) {
+    return new Suite.Row(
+        operation, MemoryBenchmark.class, Map.of(), benchmark, baseline, baselineName);
+  }
+
+  private static Suite store() {
+    return new Suite(
+        "store",
+        "The store over the memory backend with tasks of 1 KB, beside the backend alone",
+        List.of(
+            storeRow("`create`, 0 to 100 active", "create", "rawCreate", "`createWithin`"),
+            storeRow("`get`", "get", "rawGet", "`get`"),
+            storeRow(
+                "`update` in hand: progress, one variable",
+                "updateInHand",
+                "rawUpdateInHand",
+                "`putIfVersion`"),
+            storeRow(
+                "`update` by id: progress, one variable",
+                "updateById",
+                "rawUpdateById",
+                "`get`, `putIfVersion`"),
+            storeRow("`list`, 50 newest of 1,000", "list", "rawList", "`list`"),
+            storeRow(
+                "`list`, 50 newest of 100 active in 1,000",
+                "listActive",
+                "rawListActive",
+                "`listActive`, 50 × `get`"),
+            storeRow(
+                "`update` in hand until it is written, 8 threads, one task",
+                "updateSame",
+                "rawUpdateSame",
+                "`putIfVersion` until it is written")));
+  }
+
+  private static Suite.Row storeRow(
+      String operation, String benchmark, String baseline, String baselineName) {
+    return new Suite.Row(
+        operation, StoreBenchmark.class, Map.of(), benchmark, baseline, baselineName);
+  }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.benchmarks;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class BenchmarksTest {
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+  @TempDir Path folder;
+
+  private int run(String... args) {
+    return new Benchmarks(
+            new PrintStream(out, true, StandardCharsets.UTF_8),
+            new PrintStream(err, true, StandardCharsets.UTF_8),
+            folder.resolve("performance.md"))
+        .run(List.of(args));
+  }
+
+  private String out() {
+    return out.toString(StandardCharsets.UTF_8);
+  }
+
+  private String err() {
+    return err.toString(StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void help_listsEverySuite() {
+    assertThat(run("--help")).isZero();
+    assertThat(out()).contains("--quick", "  codec ", "  memory ", "  store ", "  all ");
+  }
+
+  @Test
+  void unknownName_listsTheKnownOnes() {
+    assertThat(run("nope")).isEqualTo(2);
+    assertThat(err()).contains("nope", "codec, memory, store, all");
+  }
+
+  @Test
+  void wrongUsage_saysWhatIsWrong() {
+    assertThat(run()).isEqualTo(2);
+    assertThat(run("codec", "memory")).isEqualTo(2);
+    assertThat(run("--fast", "codec")).isEqualTo(2);
+    assertThat(err()).contains("name one suite", "--fast");
+  }
+
+  @Test
+  void documentMissing_isSaidBeforeAnythingRuns() {
+    assertThat(run("memory")).isEqualTo(1);
+    assertThat(err()).contains("docs/performance.md cannot be read");
+    assertThat(out()).isEmpty();
+  }
+
+  @Test
+  void markersMissing_isSaidBeforeAnythingRuns() throws IOException {
+    Files.writeString(folder.resolve("performance.md"), "nothing");
+
+    assertThat(run("memory")).isEqualTo(1);
+    assertThat(err()).contains("left as it is", "<!-- benchmark:memory:begin -->");
+    assertThat(out()).isEmpty();
+  }
+
+  @Test
+  void document_hasMarkersOfEverySuite() throws IOException {
+    String document =
+        Files.readString(Path.of("..", "docs", "performance.md"), StandardCharsets.UTF_8);
+
+    for (Suite suite : Suites.ALL) {
+      assertThat(Report.insert(document, suite.name(), "new")).contains("new");
+    }
+  }
+}
