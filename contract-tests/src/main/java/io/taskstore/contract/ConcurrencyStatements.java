@@ -44,16 +44,13 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -86,8 +83,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c1_manyCreateManyKeys_oneSucceedsForEach() throws Exception {
     for (int round = 0; round < 100; round++) {
       createRace("r" + round + "-", 20);
@@ -171,8 +167,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c2_c5_manyWriteOnOneVersionInManyRounds_oneWinsEachRound() throws Exception {
     updateRace(RACERS, 1_000);
   }
@@ -203,8 +198,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c3_c5_manyIncrementsWithRetriesFromTwoInstances_allCount() throws Exception {
     for (int round = 0; round < 20; round++) {
       increments(16, 100);
@@ -363,8 +357,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c6_manyDeletesAgainstWrites_nothingIsLostOrResurrected() throws Exception {
     for (int round = 0; round < 100; round++) {
       deletesAgainstWrites(16, 100);
@@ -466,8 +459,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c7_manyPurgesWhileOthersMoveTheExpiry_neverTakeWhatWasMoved() throws Exception {
     for (int round = 0; round < 50; round++) {
       purgesAgainstWrites(8, 100);
@@ -550,8 +542,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c8_manyRecordsComingAndGoingAround_neverHideLivingOnes() throws Exception {
     for (int round = 0; round < 20; round++) {
       livingKeysAreSeen(300);
@@ -639,8 +630,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
 
   @ParameterizedTest(name = "{0} bytes")
   @ValueSource(ints = {1_024, 64 * 1_024, 300 * 1_024})
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c9_hotKeyForLong_isNeverReadTorn(int size) throws Exception {
     hotKey(size, 1_000);
   }
@@ -737,8 +727,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c10_manyWritesOfDistinctKeys_allSucceed() throws Exception {
     for (int round = 0; round < 20; round++) {
       distinctKeys(newInstances(), 32, 100);
@@ -796,8 +785,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c10_manyFirstAndLastRecordsOfAPartitionAtOnce_areNotLost() throws Exception {
     comeAndGo(4, 5_000);
   }
@@ -832,8 +820,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c11_manyCreateAtOnceManyTimes_theLimitIsAdmittedAndCanBeFilled() throws Exception {
     for (int round = 0; round < 100; round++) {
       createWithinRace(RACERS);
@@ -930,8 +917,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c11_manyRecordsComingAndGoing_areNeverMoreThanTheLimit() throws Exception {
     for (int round = 0; round < 10; round++) {
       createAndEnd(newInstances(), 16, 200, 5);
@@ -1049,29 +1035,25 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 30, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c12_longHistoryWithoutDeletes_isLinearizable() throws Exception {
     historyWithoutDeletes(newInstances(), STRESS_HISTORY_CALLS);
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 30, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c12_longHistoryWithDeletes_isLinearizable() throws Exception {
     historyWithDeletes(newInstances(), STRESS_HISTORY_CALLS);
   }
 
   @Test
-  @Tag(CERTIFICATION)
-  @Timeout(value = 120, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Certification
   final void c12_veryLongHistoryWithoutDeletes_isLinearizable() throws Exception {
     historyWithoutDeletes(newInstances(), CERTIFICATION_HISTORY_CALLS);
   }
 
   @Test
-  @Tag(CERTIFICATION)
-  @Timeout(value = 120, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Certification
   final void c12_veryLongHistoryWithDeletes_isLinearizable() throws Exception {
     historyWithDeletes(newInstances(), CERTIFICATION_HISTORY_CALLS);
   }
@@ -1104,8 +1086,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c13_readersDuringManyWrites_neverSeeAVersionGoBack() throws Exception {
     versionsGoOn(10_000);
   }
@@ -1163,8 +1144,7 @@ abstract class ConcurrencyStatements extends InterleavingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void c14_listingsDuringManyWrites_haveStableKeysOnceAndEnd() throws Exception {
     listingsDuringWrites(3_000);
   }

@@ -44,10 +44,10 @@ abstract class ContractBase {
   /** The test that runs last. */
   static final String CLOSING_TEST = "k4_everyStatement_isExecutedOrExcludedForAReason";
 
-  /** Minutes of work: more rounds, larger numbers. */
+  /** The tag of {@link Stress}. */
   static final String STRESS = "stress";
 
-  /** What a backend goes through before a release: up to an hour. */
+  /** The tag of {@link Certification}. */
   static final String CERTIFICATION = "certification";
 
   private final Deque<AutoCloseable> toClose = new ArrayDeque<>();

@@ -45,9 +45,7 @@ import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Statements H: what survives. */
 abstract class DurabilityStatements extends ListingStatements {
@@ -251,8 +249,7 @@ abstract class DurabilityStatements extends ListingStatements {
   }
 
   @Test
-  @Tag(STRESS)
-  @Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Stress
   final void h3_processKilledTwoHundredTimes_leavesOldOrNewRecords() throws Exception {
     killAgainAndAgain(200, 200);
   }

@@ -41,7 +41,6 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -739,7 +738,7 @@ abstract class ListingStatements extends ExpiryStatements {
   }
 
   @Test
-  @Tag(STRESS)
+  @Stress
   final void g13_whileOthersComeAndGoForLong_recordsThatStayActiveAreListed() throws Exception {
     recordsThatStayActiveAreListed(1_500);
   }

@@ -45,7 +45,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -75,7 +74,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
   }
 
   @Test
-  @Tag(STRESS)
+  @Stress
   final void s5_variablesOfManyThreadsThroughTwoStores_atLength() throws Exception {
     writeVariables(100);
   }
@@ -382,7 +381,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
   }
 
   @Test
-  @Tag(STRESS)
+  @Stress
   final void s7_raceOfCreates_manyRounds() throws Exception {
     raceOfCreates(30);
   }

@@ -43,7 +43,6 @@ import java.util.Random;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -388,7 +387,7 @@ abstract class TaskContentStatements extends TaskConcurrencyStatements {
   }
 
   @Test
-  @Tag(STRESS)
+  @Stress
   final void s11_variables_manyMerges() {
     mergeVariables(5_000);
   }

@@ -38,7 +38,6 @@ import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -401,7 +400,7 @@ abstract class TaskLifecycleStatements extends ContractBase {
   }
 
   @Test
-  @Tag(STRESS)
+  @Stress
   final void s1_s3_raceOfDifferentEndings_manyRounds() throws Exception {
     TwoStores two = twoStores();
     raceOfEndings(two, 300);
@@ -1247,7 +1246,7 @@ abstract class TaskLifecycleStatements extends ContractBase {
   }
 
   @Test
-  @Tag(STRESS)
+  @Stress
   final void s8_extensionsAgainstASweeper_manyTasks() throws Exception {
     extendAgainstSweeper(1_000);
   }
