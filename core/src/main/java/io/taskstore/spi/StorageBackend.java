@@ -209,9 +209,9 @@ public interface StorageBackend extends AutoCloseable {
    * order and direction of the query, strictly after its cursor, up to its limit. Expired ones are
    * included. A record that stays active throughout is never missed, and neither is one whose write
    * has returned before the call: an index that follows the records with a delay does not do, since
-   * {@link #createWithin} relies on seeing its own insert. A record that has just become inactive
-   * may still be listed. The default reads whole records through {@link #list}; a backend with an
-   * index of active records overrides it.
+   * {@link #createWithin} relies on seeing its own insert. A record that becomes inactive during
+   * the call may still be listed. The default reads whole records through {@link #list}; a backend
+   * with an index of active records overrides it.
    *
    * @throws StorageException if the storage fails
    */
