@@ -24,13 +24,8 @@ import io.taskstore.contract.BackendStorage.FaultInjection;
 import io.taskstore.contract.BackendStorage.ReadCounter;
 import io.taskstore.contract.BackendStorage.Trouble;
 import io.taskstore.contract.CuttingBackend.Fate;
-import io.taskstore.spi.BackendTraits;
-import io.taskstore.spi.DeleteResult;
-import io.taskstore.spi.HeadPage;
 import io.taskstore.spi.ListQuery;
-import io.taskstore.spi.PutResult;
 import io.taskstore.spi.RecordKey;
-import io.taskstore.spi.RecordPage;
 import io.taskstore.spi.RecordValue;
 import io.taskstore.spi.StorageBackend;
 import io.taskstore.spi.VersionedRecord;
@@ -608,7 +603,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
 
     assertUnknown(
         () ->
-            two.storeOver(new DefaultCreates(dying))
+            two.storeOver(new SevenMethods(dying))
                 .maxActiveTasks(2)
                 .build()
                 .create(two.owner(), NewTask.of("work").ttl(MINUTE.multipliedBy(20))));
@@ -640,49 +635,6 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
     assertThat(failure).as("the failure").isNotNull();
     assertThat(failure.isOutcomeUnknown()).as("the outcome is unknown").isTrue();
     assertThat(failure.isRetryable()).as("it can be repeated without thinking").isFalse();
-  }
-
-  /** Leaves {@code createWithin} at its default, whatever the backend does. */
-  private record DefaultCreates(StorageBackend delegate) implements StorageBackend {
-    @Override
-    public BackendTraits traits() {
-      return delegate.traits();
-    }
-
-    @Override
-    public Optional<VersionedRecord> get(RecordKey key) {
-      return delegate.get(key);
-    }
-
-    @Override
-    public PutResult putIfVersion(RecordKey key, RecordValue value, long expected) {
-      return delegate.putIfVersion(key, value, expected);
-    }
-
-    @Override
-    public DeleteResult deleteIfVersion(RecordKey key, long expected) {
-      return delegate.deleteIfVersion(key, expected);
-    }
-
-    @Override
-    public RecordPage list(ListQuery query) {
-      return delegate.list(query);
-    }
-
-    @Override
-    public HeadPage listActive(ListQuery query) {
-      return delegate.listActive(query);
-    }
-
-    @Override
-    public int purgeExpired(Instant now, int limit) {
-      return delegate.purgeExpired(now, limit);
-    }
-
-    @Override
-    public void close() {
-      delegate.close();
-    }
   }
 
   // --- S17: finished tasks cost nothing -----------------------------------------------------
@@ -1069,7 +1021,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
   final void j5_insertWhoseAnswerIsLost_isOneTask(Fate fate) {
     TwoStores two = twoStores(options -> options.maxActiveTasks(1));
     CuttingBackend cutting = new CuttingBackend(backend());
-    GenericTaskStore cut = two.storeOver(new DefaultCreates(cutting)).maxActiveTasks(1).build();
+    GenericTaskStore cut = two.storeOver(new SevenMethods(cutting)).maxActiveTasks(1).build();
     cutting.cutNext(fate, () -> {});
 
     Task created = cut.create(two.owner(), NewTask.of("work"));
@@ -1089,7 +1041,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
     TwoStores two = twoStores(options -> options.maxActiveTasks(1));
     CuttingBackend cutting = new CuttingBackend(backend());
     CountingBackend watched = new CountingBackend(cutting);
-    GenericTaskStore cut = two.storeOver(new DefaultCreates(watched)).maxActiveTasks(1).build();
+    GenericTaskStore cut = two.storeOver(new SevenMethods(watched)).maxActiveTasks(1).build();
     List<Task> others = new ArrayList<>();
     watched.beforeNextWrite(
         () -> {

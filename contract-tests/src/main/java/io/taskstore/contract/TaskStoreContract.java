@@ -7,7 +7,7 @@ package io.taskstore.contract;
  * known failures, tags and reports holds here too.
  */
 public abstract class TaskStoreContract extends TaskContentStatements {
-  /** The statements that need neither a hook nor a trait. */
+  /** The statements of which at least a part needs neither a hook nor a trait. */
   private static final int MINIMUM = 14;
 
   /** Made by the test's framework. */

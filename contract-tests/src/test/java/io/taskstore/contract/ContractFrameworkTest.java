@@ -231,6 +231,18 @@ final class ContractFrameworkTest {
   }
 
   @Test
+  void run_someTestsLeftOut_failsAndNamesThem() {
+    assertThat(failures(selectMethod(GoodContract.class, ContractBase.CLOSING_TEST)))
+        .singleElement()
+        .asString()
+        .contains(
+            "the test a1_something_passes was neither executed nor excluded",
+            "the test h2_something_needsAHook was neither executed nor excluded",
+            "0 statements were executed, the minimum is 2")
+        .doesNotContain("a4_something_takesLong", ContractBase.CLOSING_TEST);
+  }
+
+  @Test
   void everyTestOfTheContracts_cannotBeOverridden() {
     List<Method> tests = new ArrayList<>(ContractRun.testMethods(StorageBackendContract.class));
     tests.addAll(ContractRun.testMethods(TaskStoreContract.class));
