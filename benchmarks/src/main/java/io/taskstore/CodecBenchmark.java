@@ -150,7 +150,7 @@ public class CodecBenchmark {
   /** From values of Java, as a creation does, with all its checks. */
   @Benchmark
   public Bytes encodeValues() {
-    return rules.create(OWNER, ID, newTask, NOW).data();
+    return rules.create(OWNER, ID, newTask, null, NOW).data();
   }
 
   @Benchmark

@@ -136,6 +136,17 @@ final class StorageCalls {
     return new Operation(verb, taskId, deadline());
   }
 
+  /** An operation that gives up earlier than others do. */
+  Operation operation(String verb, String taskId, Duration atMost) {
+    Duration shorter = atMost.compareTo(timeout) < 0 ? atMost : timeout;
+    return new Operation(verb, taskId, timing.nanoTime() + shorter.toNanos());
+  }
+
+  /** For how long an operation is tried. */
+  Duration timeout() {
+    return timeout;
+  }
+
   private long deadline() {
     return timing.nanoTime() + timeout.toNanos();
   }

@@ -3,9 +3,12 @@ package io.taskstore;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.SortedMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -154,6 +157,52 @@ public final class Task {
     return state.cancelRequestedAt() != null;
   }
 
+  /**
+   * The questions that wait for an answer, by key; none for a finished task. Decodes anew at every
+   * call.
+   */
+  public Map<String, InputRequest> inputRequests() {
+    if (state.status() != TaskStatus.INPUT_REQUIRED) {
+      return Map.of();
+    }
+    JsonMembers requests = state.inputRequests();
+    Map<String, InputRequest> open = new LinkedHashMap<>();
+    for (int i = 0; i < requests.size(); i++) {
+      String key = requests.name(i);
+      if (state.inputResponses().get(key) == null) {
+        open.put(key, toInputRequest(key, requests.value(i)));
+      }
+    }
+    return Collections.unmodifiableMap(open);
+  }
+
+  private InputRequest toInputRequest(String key, Json json) {
+    String what = "input request " + Text.quote(key);
+    Map<String, @Nullable Object> request = reader.object(what, json);
+    if (request.get("method") instanceof String method) {
+      return InputRequest.of(method, request.get("params"));
+    }
+    throw new ValueConversionException(what, "an input request", null);
+  }
+
+  /** The answers that were given so far, by the keys of their questions. */
+  public Variables inputResponses() {
+    return Variables.ofInputResponses(state.inputResponses(), reader);
+  }
+
+  /**
+   * Who works on the task: the name of the worker that holds or last held the lease; empty if there
+   * was none yet, it was given back, or the task is finished.
+   */
+  public Optional<String> worker() {
+    return Optional.ofNullable(state.lease()).map(TaskState.Lease::worker);
+  }
+
+  /** When the lease of {@link #worker()} is over, if it is not renewed; it may be over already. */
+  public Optional<Instant> leaseUntil() {
+    return Optional.ofNullable(state.lease()).map(TaskState.Lease::until);
+  }
+
   /** 1 for a new task, and one more with every change. */
   public long version() {
     return version;
@@ -161,6 +210,11 @@ public final class Task {
 
   TaskState state() {
     return state;
+  }
+
+  /** The variables with changes on top that are not written yet. */
+  Variables variablesWith(SortedMap<String, @Nullable Json> changes) {
+    return new Variables(state.variables().merge(changes), reader);
   }
 
   private Optional<Map<String, @Nullable Object>> object(String what, @Nullable Json json) {

@@ -25,7 +25,7 @@ public final class TaskChange {
   record Outcome(TaskStatus status, @Nullable Object result, @Nullable TaskError error) {}
 
   private static final TaskChange NONE =
-      new TaskChange(null, false, null, Map.of(), null, null, false, null);
+      new TaskChange(null, false, null, Map.of(), null, null, false, null, Map.of());
 
   private final @Nullable String message;
   private final boolean clearMessage;
@@ -35,6 +35,7 @@ public final class TaskChange {
   private final @Nullable Duration pollInterval;
   private final boolean unlimitedTtl;
   private final @Nullable Outcome outcome;
+  private final Map<String, InputRequest> inputRequests;
 
   private TaskChange(
       @Nullable String message,
@@ -44,7 +45,8 @@ public final class TaskChange {
       @Nullable Duration ttl,
       @Nullable Duration pollInterval,
       boolean unlimitedTtl,
-      @Nullable Outcome outcome) {
+      @Nullable Outcome outcome,
+      Map<String, InputRequest> inputRequests) {
     this.message = message;
     this.clearMessage = clearMessage;
     this.progress = progress;
@@ -53,6 +55,7 @@ public final class TaskChange {
     this.pollInterval = pollInterval;
     this.unlimitedTtl = unlimitedTtl;
     this.outcome = outcome;
+    this.inputRequests = inputRequests;
   }
 
   /** Returns the change that changes nothing but the time of the last update. */
@@ -64,20 +67,28 @@ public final class TaskChange {
   public TaskChange message(String text) {
     Objects.requireNonNull(text, "message");
     return new TaskChange(
-        text, false, progress, variables, ttl, pollInterval, unlimitedTtl, outcome);
+        text, false, progress, variables, ttl, pollInterval, unlimitedTtl, outcome, inputRequests);
   }
 
   /** Removes the status message. */
   public TaskChange clearMessage() {
     return new TaskChange(
-        null, true, progress, variables, ttl, pollInterval, unlimitedTtl, outcome);
+        null, true, progress, variables, ttl, pollInterval, unlimitedTtl, outcome, inputRequests);
   }
 
   /** Replaces the progress. */
   public TaskChange progress(Progress newProgress) {
     Objects.requireNonNull(newProgress, "progress");
     return new TaskChange(
-        message, clearMessage, newProgress, variables, ttl, pollInterval, unlimitedTtl, outcome);
+        message,
+        clearMessage,
+        newProgress,
+        variables,
+        ttl,
+        pollInterval,
+        unlimitedTtl,
+        outcome,
+        inputRequests);
   }
 
   /**
@@ -119,7 +130,8 @@ public final class TaskChange {
         ttl,
         pollInterval,
         unlimitedTtl,
-        outcome);
+        outcome,
+        inputRequests);
   }
 
   static void putAll(
@@ -136,20 +148,73 @@ public final class TaskChange {
   public TaskChange ttl(Duration newTtl) {
     Objects.requireNonNull(newTtl, "ttl");
     return new TaskChange(
-        message, clearMessage, progress, variables, newTtl, pollInterval, false, outcome);
+        message,
+        clearMessage,
+        progress,
+        variables,
+        newTtl,
+        pollInterval,
+        false,
+        outcome,
+        inputRequests);
   }
 
   /** Keeps the task until it is deleted. Only a store without a maximum accepts that. */
   public TaskChange unlimitedTtl() {
     return new TaskChange(
-        message, clearMessage, progress, variables, null, pollInterval, true, outcome);
+        message,
+        clearMessage,
+        progress,
+        variables,
+        null,
+        pollInterval,
+        true,
+        outcome,
+        inputRequests);
   }
 
   /** Advises clients to ask for the task no more often than this. */
   public TaskChange pollInterval(Duration interval) {
     Objects.requireNonNull(interval, "pollInterval");
     return new TaskChange(
-        message, clearMessage, progress, variables, ttl, interval, unlimitedTtl, outcome);
+        message,
+        clearMessage,
+        progress,
+        variables,
+        ttl,
+        interval,
+        unlimitedTtl,
+        outcome,
+        inputRequests);
+  }
+
+  /**
+   * Asks the owner of the task a question; the task then waits for input, until the last of its
+   * questions is answered by {@link TaskStore#provideInput}. A change that also ends the task is
+   * refused.
+   *
+   * @param key names the question. It is used once in the life of the task: a key that was used
+   *     before is refused, also if it was answered
+   */
+  public TaskChange requireInput(String key, InputRequest request) {
+    Objects.requireNonNull(request, "request");
+    return requireInput(Map.of(Objects.requireNonNull(key, "key"), request));
+  }
+
+  /** Asks several questions, as by {@link #requireInput(String, InputRequest)}. */
+  public TaskChange requireInput(Map<String, InputRequest> requests) {
+    Map<String, InputRequest> all = new HashMap<>(inputRequests);
+    all.putAll(Map.copyOf(Objects.requireNonNull(requests, "requests")));
+    return new TaskChange(
+        message,
+        clearMessage,
+        progress,
+        variables,
+        ttl,
+        pollInterval,
+        unlimitedTtl,
+        outcome,
+        Collections.unmodifiableMap(all));
   }
 
   /** Ends the task as completed, without a result. */
@@ -196,7 +261,15 @@ public final class TaskChange {
 
   private TaskChange ending(Outcome newOutcome) {
     return new TaskChange(
-        message, clearMessage, progress, variables, ttl, pollInterval, unlimitedTtl, newOutcome);
+        message,
+        clearMessage,
+        progress,
+        variables,
+        ttl,
+        pollInterval,
+        unlimitedTtl,
+        newOutcome,
+        inputRequests);
   }
 
   @Nullable String message() {
@@ -229,6 +302,10 @@ public final class TaskChange {
 
   @Nullable Outcome outcome() {
     return outcome;
+  }
+
+  Map<String, InputRequest> inputRequests() {
+    return inputRequests;
   }
 
   /** Shows how the change ends the task, if it does, and nothing of its content. */

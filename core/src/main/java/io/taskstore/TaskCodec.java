@@ -28,10 +28,14 @@ import tools.jackson.databind.json.JsonMapper;
  * {"createdAt":1767225600000,          milliseconds since 1970 in UTC, as all instants
  *  "cancelRequestedAt":1767225601000,  optional
  *  "error":{"code":-32603,"message":"…","data":…},   optional
- *  "id":"…","message":"…","method":"…","owner":"s:alice","params":{…},
+ *  "id":"…",
+ *  "inputRequests":{"KEY":{"method":"…","params":{…}}},    every one that was ever asked
+ *  "inputResponses":{"KEY":…},
+ *  "leaseUntil":1767225630000,         with worker
+ *  "message":"…","method":"…","owner":"s:alice","params":{…},
  *  "pollInterval":1000,"progress":3,"progressTotal":10,
  *  "result":{…},"schema":1,"status":"working","ttl":3600000,
- *  "updatedAt":1767225600000,"variables":{…}}
+ *  "updatedAt":1767225600000,"variables":{…},"worker":"…"}
  * }</pre>
  *
  * <p>An absent member is null, empty, unlimited or unknown. {@code schema} grows only when an older
@@ -52,6 +56,9 @@ final class TaskCodec {
     CREATED_AT("createdAt"),
     ERROR("error"),
     ID("id"),
+    INPUT_REQUESTS("inputRequests"),
+    INPUT_RESPONSES("inputResponses"),
+    LEASE_UNTIL("leaseUntil"),
     MESSAGE("message"),
     METHOD("method"),
     OWNER("owner"),
@@ -64,7 +71,8 @@ final class TaskCodec {
     STATUS("status"),
     TTL("ttl"),
     UPDATED_AT("updatedAt"),
-    VARIABLES("variables");
+    VARIABLES("variables"),
+    WORKER("worker");
 
     private final String jsonName;
 
@@ -142,6 +150,8 @@ final class TaskCodec {
         + length(task.result())
         + length(task.error())
         + task.variables().storedBytes()
+        + task.inputRequests().storedBytes()
+        + task.inputResponses().storedBytes()
         + task.unknown().storedBytes();
   }
 
@@ -159,6 +169,9 @@ final class TaskCodec {
     return switch (member) {
       case CANCEL_REQUESTED_AT -> task.cancelRequestedAt() != null;
       case ERROR -> task.error() != null;
+      case INPUT_REQUESTS -> task.inputRequests().size() > 0;
+      case INPUT_RESPONSES -> task.inputResponses().size() > 0;
+      case LEASE_UNTIL, WORKER -> task.lease() != null;
       case MESSAGE -> task.message() != null;
       case PARAMS -> task.params() != null;
       case PROGRESS -> task.progress() != null;
@@ -176,6 +189,9 @@ final class TaskCodec {
       case CREATED_AT -> instant(out, task.createdAt());
       case ERROR -> json(out, task.error());
       case ID -> out.string(task.id());
+      case INPUT_REQUESTS -> task.inputRequests().writeTo(out);
+      case INPUT_RESPONSES -> task.inputResponses().writeTo(out);
+      case LEASE_UNTIL -> lease(out, task.lease(), false);
       case MESSAGE -> text(out, task.message());
       case METHOD -> out.string(task.method());
       case OWNER -> out.string(task.owner());
@@ -189,6 +205,7 @@ final class TaskCodec {
       case TTL -> duration(out, task.ttl());
       case UPDATED_AT -> instant(out, task.updatedAt());
       case VARIABLES -> task.variables().writeTo(out);
+      case WORKER -> lease(out, task.lease(), true);
     }
   }
 
@@ -220,6 +237,30 @@ final class TaskCodec {
     if (value != null) {
       out.number(total ? value.total().orElseThrow() : value.done());
     }
+  }
+
+  private static void lease(JsonWriter out, TaskState.@Nullable Lease value, boolean worker) {
+    if (value == null) {
+      return;
+    }
+    if (worker) {
+      out.string(value.worker());
+    } else {
+      out.number(value.until().toEpochMilli());
+    }
+  }
+
+  /** Writes a question in its stored form, with parameters that are in theirs already. */
+  static Json encodeInputRequest(String method, @Nullable Json params) {
+    JsonWriter out = new JsonWriter(32 + method.length() + length(params));
+    out.raw("{\"method\":".getBytes(StandardCharsets.US_ASCII));
+    out.string(method);
+    if (params != null) {
+      out.raw(",\"params\":".getBytes(StandardCharsets.US_ASCII));
+      out.raw(params.utf8());
+    }
+    out.raw('}');
+    return new Json(out.toByteArray());
   }
 
   /** Writes an error in its stored form, with data that is in its stored form already. */
@@ -362,6 +403,10 @@ final class TaskCodec {
     private @Nullable Json result;
     private @Nullable Json error;
     private @Nullable Instant cancelRequestedAt;
+    private JsonMembers inputRequests = JsonMembers.NONE;
+    private JsonMembers inputResponses = JsonMembers.NONE;
+    private @Nullable Instant leaseUntil;
+    private @Nullable String worker;
     private final EnumSet<Member> seen = EnumSet.noneOf(Member.class);
 
     Reading(JsonParser parser, byte[] utf8) {
@@ -385,6 +430,9 @@ final class TaskCodec {
         case CREATED_AT -> createdAt = instant(name);
         case ERROR -> error = object(name);
         case ID -> id = string(name);
+        case INPUT_REQUESTS -> inputRequests = members(name);
+        case INPUT_RESPONSES -> inputResponses = members(name);
+        case LEASE_UNTIL -> leaseUntil = instant(name);
         case MESSAGE -> message = string(name);
         case METHOD -> method = string(name);
         case OWNER -> owner = string(name);
@@ -403,6 +451,7 @@ final class TaskCodec {
         case TTL -> ttl = duration(name);
         case UPDATED_AT -> updatedAt = instant(name);
         case VARIABLES -> variables = members(name);
+        case WORKER -> worker = string(name);
       }
     }
 
@@ -434,7 +483,17 @@ final class TaskCodec {
           result,
           error,
           cancelRequestedAt,
+          inputRequests,
+          inputResponses,
+          lease(),
           JsonMembers.of(unknown));
+    }
+
+    private TaskState.@Nullable Lease lease() throws UnreadableException {
+      if (worker == null && leaseUntil == null) {
+        return null;
+      }
+      return new TaskState.Lease(require("worker", worker), require("leaseUntil", leaseUntil));
     }
 
     private static <T> T require(String name, @Nullable T value) throws UnreadableException {

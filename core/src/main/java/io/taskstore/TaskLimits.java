@@ -39,6 +39,7 @@ public final class TaskLimits {
     MAX_PARAMS_BYTES("maxParamsBytes", 256 * 1_024, HIGHEST_BYTES),
     MAX_RESULT_BYTES("maxResultBytes", 1_024 * 1_024, HIGHEST_BYTES),
     MAX_ERROR_DATA_BYTES("maxErrorDataBytes", 64 * 1_024, HIGHEST_BYTES),
+    MAX_INPUT_BYTES("maxInputBytes", 256 * 1_024, HIGHEST_BYTES),
     MAX_MESSAGE_BYTES("maxMessageBytes", 4 * 1_024, HIGHEST_MESSAGE_BYTES);
 
     private final String optionName;
@@ -201,6 +202,20 @@ public final class TaskLimits {
     return with(Limit.MAX_ERROR_DATA_BYTES, maxErrorDataBytes);
   }
 
+  /** All questions that a task has ever asked and their answers, together. Default: 256 KiB. */
+  public int maxInputBytes() {
+    return value(Limit.MAX_INPUT_BYTES);
+  }
+
+  /**
+   * Returns these limits with another {@link #maxInputBytes()}.
+   *
+   * @throws InvalidValueException if it is below 1 or above the highest that can be configured
+   */
+  public TaskLimits withMaxInputBytes(int maxInputBytes) {
+    return with(Limit.MAX_INPUT_BYTES, maxInputBytes);
+  }
+
   /** A status message, and the message of an error. Default: 4 KiB. */
   public int maxMessageBytes() {
     return value(Limit.MAX_MESSAGE_BYTES);
@@ -228,7 +243,8 @@ public final class TaskLimits {
                 MAX_STRING_BYTES,
                 MAX_PARAMS_BYTES,
                 MAX_RESULT_BYTES,
-                MAX_ERROR_DATA_BYTES ->
+                MAX_ERROR_DATA_BYTES,
+                MAX_INPUT_BYTES ->
                 bytes;
           };
       capped = capped.with(limit, Math.min(value(limit), cap));

@@ -31,11 +31,17 @@ final class TaskRules {
   /** The smallest record that a backend must be able to hold. */
   static final int LEAST_DATA_BYTES = 4 * 1_024;
 
-  /** Room for what core itself adds to an unfinished task, such as {@code cancelRequestedAt}. */
-  private static final int MARKS_BYTES = 256;
+  /** The longest name of a worker, as stored. */
+  static final int LONGEST_WORKER_BYTES = 128;
 
-  /** The part of it that {@code cancelRequestedAt} takes at most. */
+  /** The longest lease. */
+  static final Duration LONGEST_LEASE = Duration.ofDays(1);
+
+  /** Room for {@code cancelRequestedAt}, which core itself adds to an unfinished task. */
   private static final int CANCEL_MARK_BYTES = 128;
+
+  /** Room for {@code leaseUntil} and {@code worker}. */
+  private static final int LEASE_MARK_BYTES = LONGEST_WORKER_BYTES + 64;
 
   /**
    * How long tasks live.
@@ -70,7 +76,8 @@ final class TaskRules {
     this.validator = validator;
     this.maxDataBytes = maxDataBytes;
     // A message and the message of an error must always fit, or a full task could never end.
-    this.maxUnfinishedBytes = maxDataBytes - 2 * this.limits.maxMessageBytes() - MARKS_BYTES;
+    this.maxUnfinishedBytes =
+        maxDataBytes - 2 * this.limits.maxMessageBytes() - CANCEL_MARK_BYTES - LEASE_MARK_BYTES;
     this.mapper = JsonMappers.create();
     this.reader = new ValueReader(mapper);
     this.codec = new TaskCodec(mapper);
@@ -86,7 +93,8 @@ final class TaskRules {
 
   // --- creating -----------------------------------------------------------------------------
 
-  Draft create(Owner owner, String id, NewTask request, Instant now) {
+  Draft create(
+      Owner owner, String id, NewTask request, TaskState.@Nullable Lease lease, Instant now) {
     if (request.method().isBlank()) {
       throw new InvalidValueException("method", "it is blank");
     }
@@ -122,20 +130,29 @@ final class TaskRules {
             null,
             null,
             null,
+            JsonMembers.NONE,
+            JsonMembers.NONE,
+            lease,
             JsonMembers.NONE);
     Instant expiresAt = ttl == null ? null : now.plus(ttl);
     if (!request.variables().isEmpty()) {
       Task withoutVariables = new Task(owner, state, 1, expiresAt, reader);
       state = state.toBuilder().variables(merged(withoutVariables, request.variables())).build();
     }
-    return draft(state, expiresAt, maxUnfinishedBytes);
+    return draft(state, expiresAt);
   }
 
   // --- changing -----------------------------------------------------------------------------
 
-  /** Applies a change to an unfinished task. */
+  /** Applies a change to an unfinished task, and leaves its lease as it is. */
   Draft change(Task task, TaskChange change, Instant now) {
-    TaskState.Builder next = task.state().toBuilder().updatedAt(laterOf(task.updatedAt(), now));
+    return change(task, change, task.state().lease(), now);
+  }
+
+  /** Applies a change to an unfinished task. */
+  Draft change(Task task, TaskChange change, TaskState.@Nullable Lease lease, Instant now) {
+    TaskState.Builder next =
+        task.state().toBuilder().updatedAt(laterOf(task.updatedAt(), now)).lease(lease);
     Instant expiresAt = task.expiresAt().orElse(null);
     String message = change.message();
     if (message != null || change.clearsMessage()) {
@@ -157,17 +174,26 @@ final class TaskRules {
       next.variables(merged(task, change.variables()));
     }
     TaskChange.Outcome outcome = change.outcome();
+    if (!change.inputRequests().isEmpty()) {
+      if (outcome != null) {
+        throw new InvalidValueException(
+            "change", "it asks for input and ends the task; do one of them");
+      }
+      requireInput(task.state(), change.inputRequests(), next);
+    }
     if (outcome == null) {
-      return draft(
-          next.build(),
-          expiresAt,
-          task.isCancelRequested() ? maxUnfinishedBytes + CANCEL_MARK_BYTES : maxUnfinishedBytes);
+      return draft(next.build(), expiresAt);
     }
     if (!task.status().canBecome(outcome.status())) {
       throw new TaskEndedException(task);
     }
-    next.outcome(outcome.status(), result(outcome), error(outcome));
-    return draft(next.build(), expiryAtEnd(task.createdAt(), expiresAt, now), maxDataBytes);
+    next.outcome(outcome.status(), result(outcome), error(outcome)).lease(null);
+    return draft(next.build(), expiryAtEnd(task.createdAt(), expiresAt, now));
+  }
+
+  /** Gives an unfinished task a lease, or takes it away. That is no change that clients see. */
+  Draft lease(Task task, TaskState.@Nullable Lease lease) {
+    return draft(task.state().toBuilder().lease(lease).build(), task.expiresAt().orElse(null));
   }
 
   /** Records that somebody wants an unfinished task to be cancelled. */
@@ -177,8 +203,105 @@ final class TaskRules {
             .updatedAt(laterOf(task.updatedAt(), now))
             .cancelRequestedAt(now)
             .build();
-    return draft(next, task.expiresAt().orElse(null), maxUnfinishedBytes + CANCEL_MARK_BYTES);
+    return draft(next, task.expiresAt().orElse(null));
   }
+
+  // --- input --------------------------------------------------------------------------------
+
+  private void requireInput(
+      TaskState task, Map<String, InputRequest> requests, TaskState.Builder next) {
+    SortedMap<String, @Nullable Json> encoded = new TreeMap<>();
+    requests.forEach(
+        (key, request) -> {
+          if (task.inputRequests().get(key) != null) {
+            throw keyUsedBefore(key);
+          }
+          encoded.put(key, inputRequest(key, request));
+        });
+    JsonMembers merged = task.inputRequests().merge(encoded);
+    checkInputBytes(merged, task.inputResponses());
+    next.inputRequests(merged).status(TaskStatus.INPUT_REQUIRED);
+  }
+
+  static InvalidValueException keyUsedBefore(String key) {
+    return new InvalidValueException(
+        inputWhat(key), "the task has used this key before; choose a new one");
+  }
+
+  /** Returns a question in its stored form. */
+  Json inputRequest(String key, InputRequest request) {
+    String what = inputWhat(key);
+    if (key.isEmpty()) {
+      throw new InvalidValueException(what, "the key is empty");
+    }
+    Text.checkStoredLength("the key of " + what, key, "maxNameBytes", limits.maxNameBytes());
+    if (request.method().isBlank()) {
+      throw new InvalidValueException(what, "its method is blank");
+    }
+    Text.checkStoredLength(
+        "the method of " + what, request.method(), "maxNameBytes", limits.maxNameBytes());
+    Json params =
+        request
+            .params()
+            .map(
+                p ->
+                    object("the parameters of " + what, p, limits.maxInputBytes(), "maxInputBytes"))
+            .orElse(null);
+    return TaskCodec.encodeInputRequest(request.method(), params);
+  }
+
+  /** Adds answers to an unfinished task; null if all of them are ignored. */
+  @Nullable Draft provideInput(Task task, Map<String, ?> responses, Instant now) {
+    TaskState state = task.state();
+    SortedMap<String, @Nullable Json> encoded = new TreeMap<>();
+    responses.forEach(
+        (key, response) -> {
+          String what = "input response " + Text.quote(key);
+          if (response == null) {
+            throw noAnswer(what);
+          }
+          if (state.inputRequests().get(key) != null && state.inputResponses().get(key) == null) {
+            Json json = value(what, response, limits.maxInputBytes(), "maxInputBytes");
+            if (isNull(json)) {
+              throw noAnswer(what);
+            }
+            encoded.put(key, json);
+          }
+        });
+    if (encoded.isEmpty()) {
+      return null;
+    }
+    JsonMembers merged = state.inputResponses().merge(encoded);
+    checkInputBytes(state.inputRequests(), merged);
+    TaskState.Builder next =
+        state.toBuilder().updatedAt(laterOf(task.updatedAt(), now)).inputResponses(merged);
+    if (merged.names().containsAll(state.inputRequests().names())) {
+      next.status(TaskStatus.WORKING);
+    }
+    return draft(next.build(), task.expiresAt().orElse(null));
+  }
+
+  private static InvalidValueException noAnswer(String what) {
+    return new InvalidValueException(what, "it is null; leave it out to answer later");
+  }
+
+  private void checkInputBytes(JsonMembers requests, JsonMembers responses) {
+    long bytes = (long) requests.storedBytes() + responses.storedBytes();
+    if (bytes > limits.maxInputBytes()) {
+      throw new LimitExceededException(
+          "the task's input",
+          "maxInputBytes",
+          limits.maxInputBytes(),
+          (int) Math.min(bytes, Integer.MAX_VALUE),
+          "bytes");
+    }
+  }
+
+  private static String inputWhat(String key) {
+    return "input request " + Text.quote(key);
+  }
+
+  // --- repeats ------------------------------------------------------------------------------
 
   /**
    * Whether a finished task is what the change would have made of it: then the change is a repeat
@@ -188,7 +311,9 @@ final class TaskRules {
   boolean isInPlace(Task task, TaskChange change) {
     TaskState state = task.state();
     TaskChange.Outcome outcome = change.outcome();
-    if (outcome == null || outcome.status() != state.status()) {
+    if (outcome == null
+        || outcome.status() != state.status()
+        || !change.inputRequests().isEmpty()) {
       return false;
     }
     boolean samePlainParts =
@@ -246,7 +371,7 @@ final class TaskRules {
 
   // --- parts --------------------------------------------------------------------------------
 
-  private void checkMessage(@Nullable String message) {
+  void checkMessage(@Nullable String message) {
     if (message != null) {
       Text.checkStoredLength("message", message, "maxMessageBytes", limits.maxMessageBytes());
     }
@@ -299,16 +424,20 @@ final class TaskRules {
     SortedMap<String, @Nullable Json> encoded = new TreeMap<>();
     incoming.forEach(
         (name, value) -> {
-          String what = Variables.what(name);
-          if (name.isEmpty()) {
-            throw new InvalidValueException(what, "the name is empty");
-          }
-          Text.checkStoredLength(
-              "the name of " + what, name, "maxNameBytes", limits.maxNameBytes());
-          Json json = value(what, value, limits.maxVariablesBytes(), "maxVariablesBytes");
-          encoded.put(name, isNull(json) ? null : json);
+          encoded.put(name, variable(name, value));
         });
     return encoded;
+  }
+
+  /** Returns a variable in its stored form; null if it is to be removed. */
+  @Nullable Json variable(String name, @Nullable Object value) {
+    String what = Variables.what(name);
+    if (name.isEmpty()) {
+      throw new InvalidValueException(what, "the name is empty");
+    }
+    Text.checkStoredLength("the name of " + what, name, "maxNameBytes", limits.maxNameBytes());
+    Json json = value(what, value, limits.maxVariablesBytes(), "maxVariablesBytes");
+    return isNull(json) ? null : json;
   }
 
   /** An empty {@code Optional} removes a variable as null does. */
@@ -332,9 +461,7 @@ final class TaskRules {
 
   private @Nullable Json result(TaskChange.Outcome outcome) {
     Object result = outcome.result();
-    return result == null
-        ? null
-        : object("result", result, limits.maxResultBytes(), "maxResultBytes");
+    return result == null ? null : result(result);
   }
 
   private @Nullable Json error(TaskChange.Outcome outcome) {
@@ -352,6 +479,25 @@ final class TaskRules {
     return TaskCodec.encodeError(error, data);
   }
 
+  /** Returns a result in its stored form. */
+  Json result(Object value) {
+    return object("result", value, limits.maxResultBytes(), "maxResultBytes");
+  }
+
+  /** Checks the name of a worker. */
+  static String checkedWorker(String worker) {
+    if (worker.isBlank()) {
+      throw new InvalidValueException("worker", "it is blank");
+    }
+    Text.checkStoredLength("worker", worker, "length of a worker's name", LONGEST_WORKER_BYTES);
+    return worker;
+  }
+
+  /** The longest text that a message may be. */
+  int maxMessageBytes() {
+    return limits.maxMessageBytes();
+  }
+
   private Json object(String what, Object value, int maxBytes, String limitName) {
     Json json = value(what, value, maxBytes, limitName);
     if (json.utf8()[0] != '{') {
@@ -364,15 +510,29 @@ final class TaskRules {
   }
 
   private Json value(String what, @Nullable Object value, int maxBytes, String limitName) {
+    if (value instanceof Json encoded) {
+      return encoded; // by a worker, when it was given; checked then
+    }
     return ValueEncoder.encode(what, value, maxBytes, limitName, limits, mapper);
   }
 
-  private Draft draft(TaskState state, @Nullable Instant expiresAt, int maxBytes) {
+  /** The most bytes that a task may have, so that it can still be marked, leased and ended. */
+  private int maxBytes(TaskState state) {
+    if (state.status().isTerminal()) {
+      return maxDataBytes;
+    }
+    return maxUnfinishedBytes
+        + (state.cancelRequestedAt() == null ? 0 : CANCEL_MARK_BYTES)
+        + (state.lease() == null ? 0 : LEASE_MARK_BYTES);
+  }
+
+  private Draft draft(TaskState state, @Nullable Instant expiresAt) {
     Bytes data = codec.encode(state);
+    int maxBytes = maxBytes(state);
     if (data.size() > maxBytes) {
       throw new LimitExceededException(
           "the task with all its parts",
-          maxBytes == maxDataBytes
+          state.status().isTerminal()
               ? "what the backend can hold"
               : "what the backend can hold, less the room to end the task",
           maxBytes,

@@ -11,6 +11,10 @@ import org.jspecify.annotations.Nullable;
  *
  * @param owner {@link Owner#storedForm()}
  * @param ttl as it was asked for, null for unlimited
+ * @param inputRequests every question that was ever asked, also the answered ones: a key is used
+ *     once in the life of a task
+ * @param inputResponses the answers
+ * @param lease who works on the task, null for nobody
  * @param unknown members of the stored object that this release does not know, kept as they are
  */
 record TaskState(
@@ -29,7 +33,13 @@ record TaskState(
     @Nullable Json result,
     @Nullable Json error,
     @Nullable Instant cancelRequestedAt,
+    JsonMembers inputRequests,
+    JsonMembers inputResponses,
+    @Nullable Lease lease,
     JsonMembers unknown) {
+
+  /** The right of one worker to write the progress and the end of a task. */
+  record Lease(String worker, Instant until) {}
 
   Builder toBuilder() {
     return new Builder(this);
@@ -48,6 +58,9 @@ record TaskState(
     private @Nullable Json result;
     private @Nullable Json error;
     private @Nullable Instant cancelRequestedAt;
+    private JsonMembers inputRequests;
+    private JsonMembers inputResponses;
+    private @Nullable Lease lease;
 
     private Builder(TaskState base) {
       this.base = base;
@@ -61,6 +74,9 @@ record TaskState(
       this.result = base.result;
       this.error = base.error;
       this.cancelRequestedAt = base.cancelRequestedAt;
+      this.inputRequests = base.inputRequests;
+      this.inputResponses = base.inputResponses;
+      this.lease = base.lease;
     }
 
     Builder message(@Nullable String value) {
@@ -98,6 +114,26 @@ record TaskState(
       return this;
     }
 
+    Builder status(TaskStatus value) {
+      status = value;
+      return this;
+    }
+
+    Builder inputRequests(JsonMembers value) {
+      inputRequests = value;
+      return this;
+    }
+
+    Builder inputResponses(JsonMembers value) {
+      inputResponses = value;
+      return this;
+    }
+
+    Builder lease(@Nullable Lease value) {
+      lease = value;
+      return this;
+    }
+
     Builder outcome(TaskStatus value, @Nullable Json newResult, @Nullable Json newError) {
       status = value;
       result = newResult;
@@ -122,6 +158,9 @@ record TaskState(
           result,
           error,
           cancelRequestedAt,
+          inputRequests,
+          inputResponses,
+          lease,
           base.unknown);
     }
   }

@@ -7,6 +7,7 @@ final class Text {
   static final long LONE_SURROGATE = -1;
 
   private static final int MAX_QUOTED = 80;
+  private static final int ELLIPSIS_BYTES = 3;
 
   private Text() {}
 
@@ -81,6 +82,30 @@ final class Text {
     if (bytes > maxBytes) {
       throw new LimitExceededException(what, limitName, maxBytes, bytes, "bytes");
     }
+  }
+
+  /**
+   * Returns the text as it can be stored within a limit: without lone surrogates, and shortened,
+   * with an ellipsis, if its stored form is too long.
+   */
+  static String shortened(String text, int maxBytes) {
+    if (utf8Length(text) != LONE_SURROGATE && storedLength(text) <= maxBytes) {
+      return text;
+    }
+    StringBuilder out = new StringBuilder();
+    long bytes = 0;
+    for (int i = 0; i < text.length(); ) {
+      int codePoint = text.codePointAt(i);
+      i += Character.charCount(codePoint);
+      boolean isLone = codePoint >= Character.MIN_SURROGATE && codePoint <= Character.MAX_SURROGATE;
+      String next = isLone ? "\uFFFD" : Character.toString(codePoint);
+      bytes += storedLength(next);
+      if (bytes + ELLIPSIS_BYTES > maxBytes) {
+        return out.append('…').toString();
+      }
+      out.append(next);
+    }
+    return out.toString();
   }
 
   /** Returns the text in quotes, shortened, and with everything but printable ASCII escaped. */

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The variables of a task as they were when it was read: named JSON values, ordered by name.
- * Immutable; values are decoded when they are asked for.
+ * Immutable; values are decoded when they are asked for. The answers that a task was given are read
+ * in the same way, by the keys of the questions.
  *
  * <p>JSON does not tell 1 from 1.0. A double that is a whole number is stored as an integer, so ask
  * by type ({@link #number}, {@link #as}) rather than casting what {@link #asMap} holds.
@@ -22,10 +23,21 @@ import org.jspecify.annotations.Nullable;
 public final class Variables {
   private final JsonMembers members;
   private final ValueReader reader;
+  private final String noun;
 
   Variables(JsonMembers members, ValueReader reader) {
+    this(members, reader, "variable");
+  }
+
+  private Variables(JsonMembers members, ValueReader reader, String noun) {
     this.members = members;
     this.reader = reader;
+    this.noun = noun;
+  }
+
+  /** Returns answers to questions, which can be read in the same way. */
+  static Variables ofInputResponses(JsonMembers members, ValueReader reader) {
+    return new Variables(members, reader, "input response");
   }
 
   /** The number of variables. */
@@ -58,7 +70,7 @@ public final class Variables {
   public <T> Optional<T> as(String name, Class<T> type) {
     Objects.requireNonNull(type, "type");
     Json json = find(name);
-    return json == null ? Optional.empty() : reader.as(what(name), json, type);
+    return json == null ? Optional.empty() : reader.as(describe(name), json, type);
   }
 
   /**
@@ -115,7 +127,7 @@ public final class Variables {
   public Optional<BigInteger> bigInteger(String name) {
     Optional<Number> number = scalar(name, Number.class, "an integer");
     if (number.isPresent() && number.get() instanceof Double) {
-      throw new ValueConversionException(what(name), "an integer", null);
+      throw new ValueConversionException(describe(name), "an integer", null);
     }
     return number.map(n -> n instanceof BigInteger big ? big : BigInteger.valueOf(n.longValue()));
   }
@@ -130,7 +142,7 @@ public final class Variables {
     Map<String, @Nullable Object> map = new LinkedHashMap<>();
     for (int i = 0; i < members.size(); i++) {
       String name = members.name(i);
-      map.put(name, reader.plain(what(name), members.value(i)));
+      map.put(name, reader.plain(describe(name), members.value(i)));
     }
     return Collections.unmodifiableMap(map);
   }
@@ -148,11 +160,15 @@ public final class Variables {
     if (json == null) {
       return Optional.empty();
     }
-    Object value = reader.plain(what(name), json);
+    Object value = reader.plain(describe(name), json);
     if (!type.isInstance(value)) {
-      throw new ValueConversionException(what(name), wanted, null);
+      throw new ValueConversionException(describe(name), wanted, null);
     }
     return Optional.of(type.cast(value));
+  }
+
+  private String describe(String name) {
+    return noun + " " + Text.quote(name);
   }
 
   static String what(String name) {

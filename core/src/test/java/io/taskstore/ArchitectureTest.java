@@ -2,6 +2,7 @@
 package io.taskstore;
 
 import static com.tngtech.archunit.base.DescribedPredicate.describe;
+import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
@@ -37,15 +38,40 @@ class ArchitectureTest {
           .onlyDependOnClassesThat(
               resideInAnyPackage("io.taskstore.spi", "java..", "org.jspecify.annotations"));
 
+  private static final DescribedPredicate<JavaClass> THE_CACHE =
+      describe(
+          "are the cache of finished tasks",
+          c ->
+              c.getName().equals(FinishedTasks.class.getName())
+                  || c.getName().startsWith(FinishedTasks.class.getName() + "$"));
+
   @ArchTest
   static final ArchRule core_needsJacksonAndNothingElse =
       classes()
           .that()
           .resideInAPackage("io.taskstore")
+          .and(not(THE_CACHE))
           .should()
           .onlyDependOnClassesThat(
               resideInAnyPackage("io.taskstore", "io.taskstore.spi", "java..", "org.jspecify..")
                   .or(JACKSON));
+
+  @ArchTest
+  static final ArchRule cache_needsCaffeineAndNothingElse =
+      classes()
+          .that(THE_CACHE)
+          .should()
+          .onlyDependOnClassesThat(
+              resideInAnyPackage(
+                  "io.taskstore",
+                  "io.taskstore.spi",
+                  "java..",
+                  "org.jspecify..",
+                  "com.github.benmanes.caffeine.cache"));
+
+  /** So Caffeine is in no public signature: the one class that knows it is not public. */
+  @ArchTest
+  static final ArchRule cache_isNotPublic = classes().that(THE_CACHE).should().notBePublic();
 
   private static final DescribedPredicate<JavaMethod> IN_PUBLIC_API =
       describe(

@@ -149,12 +149,14 @@ class DocumentedMessagesTest {
   void document_quotesEveryMessage_andNoOther() throws IOException {
     lookingUp();
     changing();
+    input();
     durations();
     values();
     ownClasses();
     sizes();
     options();
     unreadable();
+    working();
     storage();
 
     TreeSet<String> documented = new TreeSet<>();
@@ -215,6 +217,50 @@ class DocumentedMessagesTest {
     thrown(TaskLimitException.class, () -> small.create(ALICE, NewTask.of("m")));
     invalid(() -> Progress.of(-1));
     invalid(() -> Progress.of(1, -1));
+  }
+
+  private void input() {
+    Task waiting =
+        store.update(
+            store.create(ALICE, NewTask.of("m")),
+            change()
+                .requireInput(Map.of("k", InputRequest.of("ask"), "l", InputRequest.of("ask"))));
+    invalid(() -> store.update(waiting, change().requireInput("k", InputRequest.of("ask"))));
+    invalid(() -> store.update(waiting, change().requireInput("", InputRequest.of("ask"))));
+    invalid(() -> store.update(waiting, change().requireInput("x", InputRequest.of(" "))));
+    invalid(
+        () -> store.update(waiting, change().requireInput("x", InputRequest.of("a")).complete()));
+    invalid(() -> store.provideInput(ALICE, waiting.id(), Collections.singletonMap("k", null)));
+    tooLarge(
+        () ->
+            store.update(waiting, change().requireInput("n".repeat(257), InputRequest.of("ask"))));
+    tooLarge(
+        () -> store.update(waiting, change().requireInput("x", InputRequest.of("m".repeat(257)))));
+    List<String> large = Collections.nCopies(9, "x".repeat(30_000));
+    tooLarge(
+        () ->
+            store.update(
+                waiting, change().requireInput("x", InputRequest.of("ask", Map.of("p", large)))));
+    tooLarge(() -> store.provideInput(ALICE, waiting.id(), Map.of("k", large)));
+    List<String> half = Collections.nCopies(5, "x".repeat(30_000));
+    tooLarge(() -> store.provideInput(ALICE, waiting.id(), Map.of("k", half, "l", half)));
+    Task answered = store.provideInput(ALICE, waiting.id(), Map.of("k", "words"));
+    thrown(ValueConversionException.class, () -> answered.inputResponses().integer("k"));
+  }
+
+  private void working() {
+    invalid(() -> store.claim(task, " ", Duration.ofSeconds(1)));
+    tooLarge(() -> store.claim(task, "w".repeat(129), Duration.ofSeconds(1)));
+    store.resume(
+        ALICE,
+        task.id(),
+        Runnable::run,
+        context -> {
+          clock.advance(Duration.ofSeconds(31));
+          assertThat(store.claim(context.task(), "other", Duration.ofSeconds(1))).isPresent();
+          thrown(LeaseLostException.class, () -> context.set("x", 1));
+          return null;
+        });
   }
 
   private void durations() {
@@ -315,6 +361,7 @@ class DocumentedMessagesTest {
 
   private void options() {
     invalid(() -> builder().maxActiveTasks(0));
+    invalid(() -> builder().cacheFinishedTasks(0, Duration.ofSeconds(30)));
     invalid(() -> GenericTaskStore.over(new MapBackend(100)));
     invalid(() -> TaskLimits.defaults().withMaxDepth(101));
   }
@@ -363,6 +410,9 @@ class DocumentedMessagesTest {
     fail(new OutcomeUnknownException("get", null, "cut off", null));
     thrown(TaskStorageException.class, () -> store.create(ALICE, NewTask.of("m")));
     thrown(TaskStorageException.class, () -> store.purgeExpired(10));
+    GenericTaskStore closed = builder().build();
+    closed.close();
+    thrown(TaskStorageException.class, () -> closed.get(ALICE, task.id()));
   }
 
   private void fail(StorageException failure) {

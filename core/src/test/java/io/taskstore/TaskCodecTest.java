@@ -64,6 +64,9 @@ final class TaskCodecTest {
           null,
           null,
           null,
+          JsonMembers.NONE,
+          JsonMembers.NONE,
+          null,
           JsonMembers.NONE);
 
   private static final String MINIMAL =
@@ -74,14 +77,15 @@ final class TaskCodecTest {
   private static final String FULL =
       "{\"aFuture\":[1,{\"b\":null}],\"cancelRequestedAt\":1767225601000,"
           + "\"createdAt\":1767225600000,\"error\":{\"code\":-32603,\"data\":{\"k\":[true]},\"message\":\"broken"
-          + " s3cr3t\"},\"extra\":\"s3cr3t\",\"id\":\"0id\",\"message\":\"\ud55c\u00e9\ud83d\ude00\\n"
+          + " s3cr3t\"},\"extra\":\"s3cr3t\",\"id\":\"0id\",\"inputRequests\":{\"k1\":{\"method\":\"ask\",\"params\":{\"s3cr3t\":1}},\"k2\":{\"method\":\"ask\"}},"
+          + "\"inputResponses\":{\"k1\":[\"s3cr3t\"]},\"leaseUntil\":1767225603000,\"message\":\"\ud55c\u00e9\ud83d\ude00\\n"
           + "\\u0001 s3cr3t\",\"method\":\"do"
           + " \\\"it\\\"\",\"owner\":\"s:alice\",\"params\":{\"p\":0.1},"
           + "\"pollInterval\":1500,\"progress\":3,\"progressTotal\":10,"
           + "\"result\":{\"r\":[1e+21,-5]},\"s\":12.5,\"schema\":1,\"status\":\"failed\","
           + "\"ttl\":3600000,\"updatedAt\":1767225602000,"
           + "\"variables\":{\"\":false,\"v\":\"\ud55c\",\"\ud83d\ude00\":12345678901234567890},"
-          + "\"zFuture\":null}";
+          + "\"worker\":\"w-1\",\"zFuture\":null}";
 
   private static TaskState fullTask() {
     return new TaskState(
@@ -104,6 +108,14 @@ final class TaskCodecTest {
         json("{\"r\":[1e+21,-5]}"),
         TaskCodec.encodeError(TaskError.of("broken s3cr3t"), json("{\"k\":[true]}")),
         Instant.parse("2026-01-01T00:00:01Z"),
+        JsonMembers.of(
+            Map.of(
+                "k1",
+                TaskCodec.encodeInputRequest("ask", json("{\"s3cr3t\":1}")),
+                "k2",
+                TaskCodec.encodeInputRequest("ask", null))),
+        JsonMembers.of(Map.of("k1", json("[\"s3cr3t\"]"))),
+        new TaskState.Lease("w-1", Instant.parse("2026-01-01T00:00:03Z")),
         JsonMembers.of(
             Map.of(
                 "aFuture", json("[1,{\"b\":null}]"),
@@ -237,6 +249,9 @@ final class TaskCodecTest {
                         null,
                         null,
                         null,
+                        members(variables),
+                        JsonMembers.NONE,
+                        ttl == null ? null : new TaskState.Lease("w" + message, createdAt),
                         JsonMembers.NONE));
     return Combinators.combine(
             first,
@@ -264,6 +279,9 @@ final class TaskCodecTest {
                     outcome.get(0),
                     outcome.get(1),
                     cancelled,
+                    task.inputRequests(),
+                    task.variables(),
+                    task.lease(),
                     members(unknown)));
   }
 

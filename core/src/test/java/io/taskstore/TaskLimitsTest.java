@@ -73,6 +73,7 @@ final class TaskLimitsTest {
                 "maxParamsBytes", 262_144,
                 "maxResultBytes", 1_048_576,
                 "maxErrorDataBytes", 65_536,
+                "maxInputBytes", 262_144,
                 "maxMessageBytes", 4_096));
   }
 

@@ -41,6 +41,9 @@ class TaskStoreModelTest {
     UPDATE_BY_VERSION,
     CANCEL,
     REQUEST_CANCEL,
+    REQUIRE_INPUT,
+    PROVIDE_INPUT,
+    CLAIM,
     DELETE,
     GET,
     LIST,
@@ -81,6 +84,10 @@ class TaskStoreModelTest {
     private Duration ttl;
     private Instant expiresAt;
     private boolean cancelRequested;
+    private final TreeMap<String, String> questions = new TreeMap<>();
+    private final TreeMap<String, Object> answers = new TreeMap<>();
+    private String worker;
+    private Instant leaseUntil;
     private long version = 1;
     private boolean deleted;
     private Task firstSnapshot;
@@ -145,6 +152,9 @@ class TaskStoreModelTest {
             UPDATE_BY_VERSION,
             CANCEL,
             REQUEST_CANCEL,
+            REQUIRE_INPUT,
+            PROVIDE_INPUT,
+            CLAIM,
             DELETE,
             GET -> {
           if (!models.isEmpty()) {
@@ -273,6 +283,9 @@ class TaskStoreModelTest {
             same(call.get(), model);
           }
         }
+        case REQUIRE_INPUT -> requireInput(op, model, store);
+        case PROVIDE_INPUT -> provideInput(op, model, store);
+        case CLAIM -> claim(op, model, store);
         case UPDATE_BY_ID -> update(op, model, null, c -> store.update(owner, id, t -> c));
         case UPDATE_IN_HAND ->
             update(op, model, model.lastSnapshot, c -> store.update(model.lastSnapshot, c));
@@ -288,6 +301,88 @@ class TaskStoreModelTest {
           }
         }
         default -> throw new IllegalStateException(op.toString());
+      }
+    }
+
+    /** Asks one or two questions; keys collide often. */
+    private void requireInput(Op op, Model model, GenericTaskStore store) {
+      Map<String, InputRequest> requests = new HashMap<>();
+      for (int i = 0; i <= op.what() % 2; i++) {
+        requests.put("k" + (op.value() + i) % 5, InputRequest.of("m" + op.what()));
+      }
+      Supplier<Task> call =
+          () -> store.update(model.owner, model.id, change().requireInput(requests));
+      if (!visible(model)) {
+        expect(TaskNotFoundException.class, call);
+      } else if (model.status.isTerminal()) {
+        expect(TaskEndedException.class, call);
+      } else if (!Collections.disjoint(requests.keySet(), model.questions.keySet())) {
+        expect(InvalidValueException.class, call);
+      } else {
+        requests.forEach((key, request) -> model.questions.put(key, request.method()));
+        model.status = TaskStatus.INPUT_REQUIRED;
+        written(model, call.get());
+      }
+    }
+
+    /** Answers one or two questions, which may be asked, answered or unknown. */
+    private void provideInput(Op op, Model model, GenericTaskStore store) {
+      Map<String, Object> responses = new HashMap<>();
+      for (int i = 0; i <= op.what() % 2; i++) {
+        responses.put("k" + (op.value() + i) % 6, (long) op.what());
+      }
+      Supplier<Task> call = () -> store.provideInput(model.owner, model.id, responses);
+      if (!visible(model)) {
+        expect(TaskNotFoundException.class, call);
+      } else if (model.status.isTerminal()) {
+        expect(TaskEndedException.class, call);
+      } else {
+        int before = model.answers.size();
+        responses.forEach(
+            (key, value) -> {
+              if (model.questions.containsKey(key)) {
+                model.answers.putIfAbsent(key, value);
+              }
+            });
+        if (model.answers.size() == before) {
+          same(call.get(), model);
+        } else {
+          if (model.answers.size() == model.questions.size()) {
+            model.status = TaskStatus.WORKING;
+          }
+          written(model, call.get());
+        }
+      }
+    }
+
+    /** Two workers claim for a few minutes, which is about as long as the clock advances. */
+    private void claim(Op op, Model model, GenericTaskStore store) {
+      String worker = "w" + op.what() % 2;
+      Duration lease = Duration.ofMinutes(op.value() + 1L);
+      Task inHand = op.what() < 5 ? model.lastSnapshot : model.firstSnapshot;
+      boolean believed = clock.instant().isBefore(inHand.expiresAt().orElseThrow());
+      Supplier<Task> call = () -> store.claim(inHand, worker, lease).orElse(null);
+      if (!visible(model) && !(believed && inHand.isTerminal())) {
+        // The lease that an old snapshot shows may be enough to refuse without a call.
+        boolean refused =
+            believed
+                && inHand.worker().filter(w -> !w.equals(worker)).isPresent()
+                && clock.instant().isBefore(inHand.leaseUntil().orElseThrow());
+        if (refused) {
+          assertThat(call.get()).isNull();
+        } else {
+          expect(TaskNotFoundException.class, call);
+        }
+      } else if (model.status.isTerminal()) {
+        expect(TaskEndedException.class, call);
+      } else if (model.worker != null
+          && !model.worker.equals(worker)
+          && clock.instant().isBefore(model.leaseUntil)) {
+        assertThat(call.get()).isNull();
+      } else {
+        model.worker = worker;
+        model.leaseUntil = clock.instant().plus(lease);
+        written(model, call.get());
       }
     }
 
@@ -382,6 +477,8 @@ class TaskStoreModelTest {
     private void end(Model model, TaskStatus status, Map<String, Object> result) {
       model.status = status;
       model.result = result;
+      model.worker = null;
+      model.leaseUntil = null;
       Instant kept = clock.instant().plus(KEEP);
       Instant latest = model.createdAt.plus(MAX_TTL);
       kept = kept.isAfter(latest) ? latest : kept;
@@ -415,6 +512,10 @@ class TaskStoreModelTest {
       actual.put("ttl", task.ttl().orElse(null));
       actual.put("expiresAt", task.expiresAt().orElse(null));
       actual.put("cancelRequested", task.isCancelRequested());
+      actual.put("open", new TreeMap<>(task.inputRequests()).toString());
+      actual.put("answers", task.inputResponses().asMap());
+      actual.put("worker", task.worker().orElse(null));
+      actual.put("leaseUntil", task.leaseUntil().orElse(null));
       Map<String, Object> expected = new HashMap<>();
       expected.put("id", model.id);
       expected.put("owner", model.owner);
@@ -427,6 +528,15 @@ class TaskStoreModelTest {
       expected.put("ttl", model.ttl);
       expected.put("expiresAt", model.expiresAt);
       expected.put("cancelRequested", model.cancelRequested);
+      TreeMap<String, InputRequest> open = new TreeMap<>();
+      if (!model.status.isTerminal()) {
+        model.questions.forEach((key, method) -> open.put(key, InputRequest.of(method)));
+        open.keySet().removeAll(model.answers.keySet());
+      }
+      expected.put("open", open.toString());
+      expected.put("answers", model.answers);
+      expected.put("worker", model.worker);
+      expected.put("leaseUntil", model.leaseUntil);
       assertThat(actual).isEqualTo(expected);
     }
 
