@@ -72,8 +72,10 @@ final class FinishedTasks {
     this.bounds = cache.policy().eviction().orElseThrow();
   }
 
+  /** How much longer something may be served; never negative. */
   private Duration restOf(long readAt) {
-    return maxAge.minusNanos(Math.max(0, timing.nanoTime() - readAt));
+    long age = Math.max(0, timing.nanoTime() - readAt);
+    return maxAge.compareTo(Duration.ofNanos(age)) > 0 ? maxAge.minusNanos(age) : Duration.ZERO;
   }
 
   /** Looks for a task; counts a hit or a miss. */
@@ -98,14 +100,14 @@ final class FinishedTasks {
   }
 
   /**
-   * Keeps a task if it is finished, unless any task was forgotten since, or this version or a newer
-   * one is kept already.
+   * Keeps a task if it is finished, unless any task was forgotten since the stamp, the stamp is too
+   * old, or this version or a newer one is kept already.
    *
    * @param dataBytes the length of the record's data
    * @param stamp from before the task was read or written
    */
   void keep(RecordKey key, Task task, int dataBytes, long stamp) {
-    if (!task.isTerminal()) {
+    if (!task.isTerminal() || restOf(stamp).isZero()) {
       return;
     }
     Entry entry = new Entry(task, weigh(key, task, dataBytes), stamp);

@@ -69,6 +69,9 @@ public final class GenericTaskStore implements TaskStore {
   /** How many tasks the sweeper removes in one call. */
   private static final int SWEEP_LIMIT = 1_000;
 
+  /** For how long a store that is closed waits for the last writes of its handlers. */
+  private static final Duration LAST_WRITES = Duration.ofSeconds(5);
+
   private static final String CREATE = "create a task";
   private static final String READ = "read task";
   private static final String LIST = "list tasks";
@@ -951,7 +954,7 @@ public final class GenericTaskStore implements TaskStore {
     if (closed.getAndSet(true)) {
       return;
     }
-    running.close(GenericTaskStore::closedFailure);
+    running.close(GenericTaskStore::closedFailure, LAST_WRITES, timing);
     waits.close(GenericTaskStore::closedFailure);
     scheduler.close();
     events.close();

@@ -72,7 +72,6 @@ final class RunningTask implements TaskContext, Runnable {
 
   private static final long LONGEST_RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long SHORTEST_RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
-  private static final Duration LAST_FLUSH = Duration.ofSeconds(2);
 
   private static final System.Logger LOGGER = System.getLogger(RunningTask.class.getName());
 
@@ -209,7 +208,7 @@ final class RunningTask implements TaskContext, Runnable {
         store.handlerFailed(latest(), failure);
       }
     } else if (failure instanceof CancellationException && isCancelRequested()) {
-      persist(() -> end(change().cancel()));
+      insist(change().cancel());
     } else if (failure instanceof InterruptedException || interrupted) {
       release();
     } else {
@@ -221,12 +220,31 @@ final class RunningTask implements TaskContext, Runnable {
   private void failWith(Throwable failure) {
     TaskError error = errorFor(failure);
     try {
-      persist(() -> end(change().fail(error)));
+      insist(change().fail(error));
     } catch (TaskStorageException | TaskConflictException e) {
       throw e;
     } catch (TaskStoreException e) {
-      // What was collected is refused and dropped, or the error itself is: then without its data.
-      persist(() -> end(change().fail(TaskError.of(error.code(), error.message()))));
+      // The error itself is refused: then without its data.
+      insist(change().fail(TaskError.of(error.code(), error.message())));
+    }
+  }
+
+  /**
+   * Ends the task though what was collected may be refused: earlier, in the background, or now. A
+   * refusal drops it, so the third attempt has nothing to refuse but the end itself.
+   */
+  private void insist(TaskChange ending) {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        persist(() -> end(ending));
+        return;
+      } catch (TaskStorageException | TaskConflictException e) {
+        throw e;
+      } catch (TaskStoreException e) {
+        if (attempt == 3) {
+          throw e;
+        }
+      }
     }
   }
 
@@ -303,17 +321,22 @@ final class RunningTask implements TaskContext, Runnable {
   }
 
   /** Writes what was collected, then nothing more, because the store is closed. */
-  void close(Supplier<TaskStoreException> failure) {
-    if (writing.tryLock()) { // whoever holds it is about to write all there is
-      try {
-        if (!isOver()) {
-          writeCollected(LAST_FLUSH, false);
+  void close(Supplier<TaskStoreException> failure, Duration atMost) {
+    try {
+      // A write that is under way may have begun before the last report.
+      if (writing.tryLock(atMost.toNanos(), TimeUnit.NANOSECONDS)) {
+        try {
+          if (!isOver()) {
+            writeCollected(atMost, false);
+          }
+        } finally {
+          writing.unlock();
         }
-      } catch (TaskStoreException e) {
-        LOGGER.log(Level.WARNING, "The last progress of " + latest() + " could not be stored", e);
-      } finally {
-        writing.unlock();
       }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (TaskStoreException e) {
+      LOGGER.log(Level.WARNING, "The last progress of " + latest() + " could not be stored", e);
     }
     lose(failure);
   }
@@ -405,7 +428,9 @@ final class RunningTask implements TaskContext, Runnable {
       throw lost.get();
     }
     if (hasEnded) {
-      throw new TaskEndedException(latest);
+      throw latest.isTerminal()
+          ? new TaskEndedException(latest)
+          : new LeaseLostException(latest.id()); // it was given back
     }
   }
 

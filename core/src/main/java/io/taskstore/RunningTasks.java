@@ -2,6 +2,7 @@
 package io.taskstore;
 
 import io.taskstore.spi.RecordKey;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -49,9 +50,19 @@ final class RunningTasks {
     return new TaskNotFoundException(key.id());
   }
 
-  /** Lets every handler write what it has collected, and nothing more. */
-  void close(Supplier<TaskStoreException> failure) {
-    byKey.values().forEach(runs -> runs.forEach(run -> run.close(failure)));
+  /**
+   * Lets every handler write what it has collected, and nothing more.
+   *
+   * @param atMost for how long; who has no time left does not write
+   */
+  void close(Supplier<TaskStoreException> failure, Duration atMost, Timing timing) {
+    long deadline = timing.nanoTime() + atMost.toNanos();
+    for (List<RunningTask> runs : byKey.values()) {
+      for (RunningTask run : runs) {
+        long left = Math.max(0, deadline - timing.nanoTime());
+        run.close(failure, Duration.ofNanos(left));
+      }
+    }
   }
 
   boolean isEmpty() {

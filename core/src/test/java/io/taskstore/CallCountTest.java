@@ -138,6 +138,58 @@ class CallCountTest {
   }
 
   @Test
+  void start_isOneCall_andOneForItsEnd() {
+    store.start(
+        ALICE,
+        NewTask.of("m"),
+        Runnable::run,
+        context -> {
+          context.set("a", 1).progress(1, 2).message("x");
+          context.throwIfCancelled();
+          return Map.of();
+        });
+
+    assertThat(backend.take()).containsExactly("createWithin", "put");
+  }
+
+  @Test
+  void resume_isARead_theClaim_andTheEnd() {
+    store.resume(ALICE, task.id(), Runnable::run, context -> null);
+
+    assertThat(backend.take()).containsExactly("get", "put", "put");
+  }
+
+  @Test
+  void claim_isOneCall_andNoneIfTheSnapshotShowsALivingLease() {
+    Task claimed = store.claim(task, "w", Duration.ofMinutes(1)).orElseThrow();
+    assertThat(backend.take()).containsExactly("put");
+
+    assertThat(store.claim(claimed, "rival", Duration.ofMinutes(1))).isEmpty();
+    assertThat(backend.take()).isEmpty();
+  }
+
+  @Test
+  void input_isOneCallToAsk_andTwoToAnswer() {
+    task = store.update(task, change().requireInput("k", InputRequest.of("ask")));
+    assertThat(backend.take()).containsExactly("put");
+
+    store.provideInput(ALICE, task.id(), Map.of("k", 1));
+    assertThat(backend.take()).containsExactly("get", "put");
+    store.provideInput(ALICE, task.id(), Map.of("k", 2));
+    assertThat(backend.take()).containsExactly("get");
+  }
+
+  @Test
+  void await_ofAFinishedTask_isOneCall() throws InterruptedException {
+    task = store.update(task, change().complete());
+    backend.take();
+
+    store.awaitTerminal(ALICE, task.id(), Duration.ofHours(1));
+
+    assertThat(backend.take()).containsExactly("get");
+  }
+
+  @Test
   void updateInHand_contended_isOneMoreForEachAttempt() {
     for (int i = 0; i < 3; i++) {
       int number = i;

@@ -134,6 +134,7 @@ class FinishedTasksTest {
     cache.keep(KEY, second, 100, stamp);
 
     assertThat(cache.find(KEY)).isNull();
+    assertThat(cache.statistics().entries()).isZero();
   }
 
   @Test
@@ -248,9 +249,9 @@ class FinishedTasksTest {
   }
 
   /**
-   * Stops a thread in the middle of {@link FinishedTasks#keep}, wherever it asks for the time,
-   * which the cache does on both sides of the check and of the moment at which others see the
-   * entry. Another thread deletes meanwhile, or begins to.
+   * Stops a thread wherever {@link FinishedTasks#keep} asks for the time: at its beginning, and
+   * while the map holds the key, on both sides of the check. Another thread deletes meanwhile, or
+   * begins to.
    */
   @Test
   void forget_inTheMiddleOfKeep_nothingIsServed() throws Exception {

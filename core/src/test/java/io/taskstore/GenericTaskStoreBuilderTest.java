@@ -100,6 +100,14 @@ final class GenericTaskStoreBuilderTest {
         },
         new Object[] {
           option("clockSkewAllowance", GenericTaskStore.Builder::clockSkewAllowance), day, true
+        },
+        new Object[] {option("lease", GenericTaskStore.Builder::lease), day, false},
+        new Object[] {
+          option("progressInterval", GenericTaskStore.Builder::progressInterval), day, true
+        },
+        new Object[] {option("sweepInterval", GenericTaskStore.Builder::sweepInterval), day, true},
+        new Object[] {
+          option("maxAge", (builder, age) -> builder.cacheFinishedTasks(1, age)), day, false
         });
   }
 
@@ -202,6 +210,9 @@ final class GenericTaskStoreBuilderTest {
             .allowLocalOwner(true)
             .variablesValidator((task, incoming) -> List.of())
             .maxActiveTasks(7)
+            .cacheFinishedTasks(1_000, MILLI)
+            .listener(event -> {})
+            .lease(MILLI)
             .build();
 
     assertThat(store).hasToString("GenericTaskStore[unused, at most 7 active tasks an owner]");
@@ -215,6 +226,8 @@ final class GenericTaskStoreBuilderTest {
             "clock", () -> builder().clock(null),
             "randomness", () -> builder().randomness(null),
             "limits", () -> builder().limits(null),
+            "handlerErrors", () -> builder().handlerErrors(null),
+            "listener", () -> builder().listener(null),
             "variablesValidator", () -> builder().variablesValidator(null));
 
     calls.forEach(

@@ -39,6 +39,7 @@ class RunningTaskTest {
   /** Counts writes, and fails them on demand. */
   private static final class Backend extends ForwardingBackend {
     private int writes;
+    private boolean sawAnInterrupt;
     private @Nullable StorageException failure;
     private boolean failsAfterTheWrite;
     private int failures = Integer.MAX_VALUE;
@@ -50,6 +51,7 @@ class RunningTaskTest {
     @Override
     public PutResult putIfVersion(RecordKey key, RecordValue value, long expected) {
       writes++;
+      sawAnInterrupt |= Thread.currentThread().isInterrupted();
       if (failures-- == 0) {
         failure = null;
       }
@@ -370,7 +372,16 @@ class RunningTaskTest {
   @Test
   void queuedHandler_keepsItsLease_andDoesNotRunOnceItIsLost() {
     List<Runnable> queue = new ArrayList<>();
-    Task task = store.start(ALICE, WORK, queue::add, context -> Map.of("ran", true));
+    AtomicReference<TaskContext> ran = new AtomicReference<>();
+    Task task =
+        store.start(
+            ALICE,
+            WORK,
+            queue::add,
+            context -> {
+              ran.set(context);
+              return null;
+            });
     pass(Duration.ofSeconds(20));
     assertThat(backend.takeWrites()).isEqualTo(2);
     clock.advance(Duration.ofSeconds(30));
@@ -379,6 +390,7 @@ class RunningTaskTest {
 
     queue.get(0).run();
 
+    assertThat(ran).hasValue(null);
     assertThat(other.get(ALICE, task.id())).isEqualTo(claimed);
     assertThat(scheduler.waiting()).isZero();
   }
@@ -626,6 +638,7 @@ class RunningTaskTest {
             });
 
     assertThat(Thread.interrupted()).as("the flag").isTrue();
+    assertThat(backend.sawAnInterrupt).as("the storage is not told to give up").isFalse();
     Task left = other.get(ALICE, task.id());
     assertThat(left.status()).isEqualTo(TaskStatus.WORKING);
     assertThat(left.worker()).isEmpty();
@@ -633,6 +646,23 @@ class RunningTaskTest {
     assertThat(scheduler.waiting()).isZero();
     assertThat(other.resume(ALICE, task.id(), Runnable::run, context -> null)).isPresent();
     assertThat(other.get(ALICE, task.id()).status()).isEqualTo(TaskStatus.COMPLETED);
+  }
+
+  @Test
+  void interruptedHandler_thatWrapsTheException_givesTheTaskBackToo() {
+    Task task =
+        store.start(
+            ALICE,
+            WORK,
+            Runnable::run,
+            context -> {
+              Thread.currentThread().interrupt();
+              throw new IllegalStateException(new InterruptedException());
+            });
+
+    assertThat(Thread.interrupted()).as("the flag").isTrue();
+    assertThat(store.get(ALICE, task.id()).status()).isEqualTo(TaskStatus.WORKING);
+    assertThat(store.get(ALICE, task.id()).worker()).isEmpty();
   }
 
   @Test
@@ -648,6 +678,7 @@ class RunningTaskTest {
             });
 
     assertThat(Thread.interrupted()).as("the flag").isTrue();
+    assertThat(backend.sawAnInterrupt).as("the storage is not told to give up").isFalse();
     assertThat(store.get(ALICE, task.id()).result()).contains(Map.of("done", true));
   }
 
@@ -750,6 +781,22 @@ class RunningTaskTest {
   }
 
   @Test
+  void end_thatTheStorageRefuses_isNotTriedAgain() {
+    Task task =
+        store.start(
+            ALICE,
+            WORK,
+            Runnable::run,
+            context -> {
+              backend.failure = new StorageUnavailableException("put", null, false, "down", null);
+              return Map.of("done", true);
+            });
+
+    assertThat(backend.takeWrites()).isEqualTo(1);
+    assertThat(other.get(ALICE, task.id()).status()).isEqualTo(TaskStatus.WORKING);
+  }
+
+  @Test
   void lostAnswers_applyEverythingOnce() {
     Task end =
         run(
@@ -814,6 +861,43 @@ class RunningTaskTest {
       assertThat(end.status()).isEqualTo(TaskStatus.FAILED);
       assertThat(end.error().orElseThrow().message()).startsWith("Too large: the set of variables");
     }
+  }
+
+  @Test
+  void refusalThatNobodyHeard_doesNotKeepACancelledTaskAlive() {
+    Task end =
+        run(
+            context -> {
+              for (int i = 0; i < 3; i++) {
+                context.set("v" + i, Collections.nCopies(15, "x".repeat(30_000)));
+              }
+              store.requestCancel(ALICE, context.task().id());
+              pass(SECOND);
+              throw new CancellationException();
+            });
+
+    assertThat(end.status()).isEqualTo(TaskStatus.CANCELLED);
+  }
+
+  @Test
+  void context_thatIsUsedAfterItsHandler_saysWhatBecameOfTheTask() {
+    AtomicReference<TaskContext> kept = new AtomicReference<>();
+    run(
+        context -> {
+          kept.set(context);
+          return null;
+        });
+    assertThatExceptionOfType(TaskEndedException.class).isThrownBy(() -> kept.get().set("a", 1));
+    store.start(
+        ALICE,
+        WORK,
+        Runnable::run,
+        context -> {
+          kept.set(context);
+          throw new InterruptedException();
+        });
+    assertThatExceptionOfType(LeaseLostException.class).isThrownBy(() -> kept.get().flush());
+    assertThat(kept.get().complete()).isFalse();
   }
 
   @Test

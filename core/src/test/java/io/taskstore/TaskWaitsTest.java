@@ -41,7 +41,7 @@ class TaskWaitsTest {
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(2);
 
   /** Runs nothing. */
-  private static final class Idle implements Scheduler {
+  private static class Idle implements Scheduler {
     @Override
     public Scheduled schedule(long delayNanos, Runnable work) {
       return () -> {};
@@ -229,6 +229,36 @@ class TaskWaitsTest {
 
     assertThat(waits.await(ALICE, key, Task::isTerminal, MINUTE)).isSameAs(ended);
     assertThat(scheduler.scheduled()).isZero();
+  }
+
+  /**
+   * Starting the poller may block, on a lock for example, and what blocks takes a wake for itself.
+   */
+  @Test
+  void written_whileThePollerIsStarted_isNotMissed() {
+    AtomicReference<TaskWaits> own = new AtomicReference<>();
+    own.set(
+        new TaskWaits(
+            new Idle() {
+              @Override
+              public Scheduled schedule(long delayNanos, Runnable work) {
+                own.get().written(key, ended);
+                LockSupport.parkNanos(1);
+                return super.schedule(delayNanos, work);
+              }
+            },
+            Timing.SYSTEM,
+            (owner, k) -> {
+              looks.incrementAndGet();
+              return v1;
+            }));
+
+    Future<Task> call =
+        callers.submit(
+            () -> own.get().await(ALICE, key, Task::isTerminal, MINUTE.multipliedBy(10)));
+
+    assertThat(get(call)).isSameAs(ended);
+    assertThat(looks).hasValue(1);
   }
 
   @Test
