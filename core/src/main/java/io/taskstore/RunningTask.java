@@ -89,7 +89,6 @@ final class RunningTask implements TaskContext, Runnable {
   private Collected underWay = new Collected();
   private @Nullable Supplier<? extends TaskStoreException> lost;
   private @Nullable TaskStoreException refused;
-  private boolean isEnding;
   private boolean hasEnded;
   private long lastWrite;
   private long notBefore;
@@ -290,13 +289,13 @@ final class RunningTask implements TaskContext, Runnable {
     writing.lock();
     try {
       try {
-        release(take(true));
+        release(take());
       } catch (TaskStorageException | TaskConflictException e) {
         throw e;
       } catch (LeaseLostException | TaskEndedException | TaskNotFoundException e) {
         // There is nothing to give back any more.
       } catch (TaskStoreException e) {
-        release(take(true)); // what was collected is refused, and dropped
+        release(take()); // what was collected is refused, and dropped
       }
     } finally {
       writing.unlock();
@@ -361,7 +360,7 @@ final class RunningTask implements TaskContext, Runnable {
     }
   }
 
-  /** Hears how the task stands, from whatever write or look. */
+  /** Hears how the task stands, from whatever write or look, our own end too. */
   void seen(Task task) {
     state.lock();
     try {
@@ -369,9 +368,6 @@ final class RunningTask implements TaskContext, Runnable {
         return;
       }
       latest = task;
-      if (isEnding) {
-        return; // it may well be our own end
-      }
       if (task.isTerminal()) {
         loseLocked(() -> new TaskEndedException(task));
       } else if (!task.worker().equals(Optional.of(worker))) {
@@ -436,15 +432,10 @@ final class RunningTask implements TaskContext, Runnable {
 
   // --- writing ------------------------------------------------------------------------------
 
-  /**
-   * Takes what was collected, to write it. For the holder of {@code writing}.
-   *
-   * @param ending whether the write ends the task or its lease
-   */
-  private Collected take(boolean ending) {
+  /** Takes what was collected, to write it. For the holder of {@code writing}. */
+  private Collected take() {
     state.lock();
     try {
-      isEnding = ending;
       underWay = collected;
       collected = new Collected();
       return underWay;
@@ -506,7 +497,6 @@ final class RunningTask implements TaskContext, Runnable {
   private void done() {
     state.lock();
     try {
-      isEnding = false;
       underWay = new Collected();
       setTimer();
     } finally {
@@ -516,7 +506,7 @@ final class RunningTask implements TaskContext, Runnable {
 
   /** Writes what was collected, or renews the lease. For the holder of {@code writing}. */
   private void writeCollected(Duration atMost, boolean renew) {
-    Collected taken = take(false);
+    Collected taken = take();
     Task inHand = latest();
     if (!taken.isEmpty()) {
       TaskChange reported = taken.onTopOf(change());
@@ -549,7 +539,7 @@ final class RunningTask implements TaskContext, Runnable {
         return task.isTerminal() && store.rules().isInPlace(task, ending);
       }
       throwIfUnusable();
-      Collected taken = take(true);
+      Collected taken = take();
       Task inHand = latest();
       TaskChange last = taken.onTopOf(ending);
       send(taken, true, () -> store.write(inHand, "end task", store.operationTimeout(), t -> last));
@@ -757,7 +747,7 @@ final class RunningTask implements TaskContext, Runnable {
       Task inHand = latest();
       checkQuestion(inHand, key, question);
       boolean isKnown = inHand.state().inputRequests().get(key) != null;
-      Collected taken = take(false);
+      Collected taken = take();
       if (isKnown && taken.isEmpty()) {
         return inHand;
       }

@@ -43,6 +43,8 @@ class RunningTaskTest {
     private @Nullable StorageException failure;
     private boolean failsAfterTheWrite;
     private int failures = Integer.MAX_VALUE;
+    private @Nullable Runnable beforeNextWrite;
+    private @Nullable Runnable afterNextWrite;
 
     Backend(StorageBackend delegate) {
       super(delegate);
@@ -52,6 +54,11 @@ class RunningTaskTest {
     public PutResult putIfVersion(RecordKey key, RecordValue value, long expected) {
       writes++;
       sawAnInterrupt |= Thread.currentThread().isInterrupted();
+      Runnable before = beforeNextWrite;
+      beforeNextWrite = null;
+      if (before != null) {
+        before.run();
+      }
       if (failures-- == 0) {
         failure = null;
       }
@@ -59,6 +66,11 @@ class RunningTaskTest {
         throw failure;
       }
       PutResult result = super.putIfVersion(key, value, expected);
+      Runnable after = afterNextWrite;
+      afterNextWrite = null;
+      if (after != null) {
+        after.run();
+      }
       if (failure != null) {
         throw failure;
       }
@@ -918,6 +930,74 @@ class RunningTaskTest {
     assertThat(backend.takeWrites()).isEqualTo(1);
   }
 
+  @Test
+  void reportsDuringAWriteThatFails_areNewerThanWhatItGivesBack() {
+    Task end =
+        run(
+            context -> {
+              context.set("a", 1).set("b", 1).progress(1, 9).message("first");
+              backend.failure = new StorageUnavailableException("put", null, false, "down", null);
+              backend.beforeNextWrite =
+                  () -> {
+                    context.set("a", 2).set("c", 2).progress(2, 9);
+                    assertThat(context.variables().asMap())
+                        .isEqualTo(Map.of("a", 2L, "b", 1L, "c", 2L));
+                  };
+              assertThatExceptionOfType(TaskStorageException.class).isThrownBy(context::flush);
+              backend.failure = null;
+              return null;
+            });
+
+    assertThat(end.variables().asMap()).isEqualTo(Map.of("a", 2L, "b", 1L, "c", 2L));
+    assertThat(end.progress()).contains(Progress.of(2, 9));
+    assertThat(end.message()).contains("first");
+  }
+
+  @Test
+  void storageThatRefuses_isNotAskedAgainAtOnce() {
+    run(
+        context -> {
+          context.set("a", 1);
+          backend.failure = new StorageUnavailableException("put", null, false, "down", null);
+          pass(SECOND.multipliedBy(20));
+          assertThat(backend.takeWrites()).isBetween(15, 20);
+          backend.failure = null;
+          return null;
+        });
+  }
+
+  @Test
+  void manyReports_setOneTimer() {
+    run(
+        context -> {
+          long before = scheduler.scheduled();
+          for (int i = 0; i < 1_000; i++) {
+            context.set("i", i);
+          }
+          assertThat(scheduler.scheduled() - before).isEqualTo(1);
+          context.flush();
+          for (int i = 0; i < 1_000; i++) {
+            context.set("i", i);
+          }
+          assertThat(scheduler.scheduled() - before).isLessThanOrEqualTo(2);
+          return null;
+        });
+  }
+
+  @Test
+  void snapshotsThatComeLate_doNotReplaceNewerOnes() {
+    run(
+        context -> {
+          String id = context.task().id();
+          // The second write is over and told before the first one is told.
+          backend.afterNextWrite = () -> store.update(ALICE, id, change().set("second", 1));
+          store.update(ALICE, id, change().set("first", 1));
+          assertThat(context.task().version()).isEqualTo(3);
+          assertThat(context.variables().names()).containsExactly("first", "second");
+          return null;
+        });
+  }
+
   // --- asking -------------------------------------------------------------------------------
 
   @Test
@@ -943,6 +1023,52 @@ class RunningTaskTest {
                   () -> context.ask("go", InputRequest.of("x"), Boolean.class, Duration.ZERO));
           assertThatExceptionOfType(ValueConversionException.class)
               .isThrownBy(() -> context.ask("go", request, Integer.class, Duration.ZERO));
+          return null;
+        });
+  }
+
+  @Test
+  void ask_whileAnotherQuestionTakesTheKey_isRefused() {
+    run(
+        context -> {
+          String id = context.task().id();
+          backend.beforeNextWrite =
+              () -> other.update(ALICE, id, change().requireInput("k", InputRequest.of("other")));
+          assertThatExceptionOfType(InvalidValueException.class)
+              .isThrownBy(
+                  () -> context.ask("k", InputRequest.of("mine"), String.class, Duration.ZERO));
+          assertThat(other.get(ALICE, id).inputRequests())
+              .isEqualTo(Map.of("k", InputRequest.of("other")));
+          return null;
+        });
+  }
+
+  @Test
+  void ask_ofATaskThatIsToBeCancelled_doesNotWait() {
+    Task end =
+        run(
+            context -> {
+              store.requestCancel(ALICE, context.task().id());
+              context.ask("k", InputRequest.of("ask"), String.class, Duration.ofDays(1));
+              return null;
+            });
+
+    assertThat(end.status()).isEqualTo(TaskStatus.CANCELLED);
+  }
+
+  @Test
+  void ask_thatLosesTheLeaseWhileItWaits_doesNotWaitOn() {
+    run(
+        context -> {
+          backend.afterNextWrite =
+              () -> {
+                clock.advance(Duration.ofSeconds(30));
+                Task asked = other.get(ALICE, context.task().id());
+                assertThat(other.claim(asked, "rival", SECOND)).isPresent();
+              };
+          assertThatExceptionOfType(LeaseLostException.class)
+              .isThrownBy(
+                  () -> context.ask("k", InputRequest.of("ask"), String.class, Duration.ofDays(1)));
           return null;
         });
   }
@@ -995,6 +1121,63 @@ class RunningTaskTest {
     assertThat(events)
         .extracting(TaskEvent::type)
         .containsExactly("created", "handler_failed", "failed");
+  }
+
+  @Test
+  void handlerThatFailsAfterTheEnd_isToldOfUnlessItWasToldToStop() {
+    IllegalStateException failure = new IllegalStateException("broken");
+    GenericTaskStore heard = builder().listener(events::add).build();
+    run(
+        heard,
+        context -> {
+          context.complete();
+          throw failure;
+        });
+    run(
+        heard,
+        context -> {
+          context.complete();
+          context.set("late", 1);
+          return null;
+        });
+    run(
+        heard,
+        context -> {
+          context.complete();
+          throw new InterruptedException();
+        });
+    heard.close();
+
+    assertThat(events)
+        .extracting(TaskEvent::type)
+        .containsExactly(
+            "created",
+            "completed",
+            "handler_failed",
+            "created",
+            "completed",
+            "created",
+            "completed");
+  }
+
+  @Test
+  void interruptedHandler_whoseReportIsRefused_givesTheTaskBackWithoutIt() {
+    Task task =
+        store.start(
+            ALICE,
+            WORK,
+            Runnable::run,
+            context -> {
+              for (int i = 0; i < 3; i++) {
+                context.set("v" + i, Collections.nCopies(15, "x".repeat(30_000)));
+              }
+              throw new InterruptedException();
+            });
+
+    Task left = store.get(ALICE, task.id());
+    assertThat(left.worker()).isEmpty();
+    assertThat(left.variables().isEmpty()).isTrue();
+    assertThat(left.status()).isEqualTo(TaskStatus.WORKING);
   }
 
   @Test
