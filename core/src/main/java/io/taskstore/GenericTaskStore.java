@@ -1064,6 +1064,11 @@ public final class GenericTaskStore implements TaskStore {
     return new Task(owner, draft.state(), version, draft.expiresAt(), rules.reader());
   }
 
+  /** Whether a handler runs here. */
+  boolean isWorking() {
+    return !running.isEmpty();
+  }
+
   /** Names the backend and the limits, nothing of what is stored. */
   @Override
   public String toString() {

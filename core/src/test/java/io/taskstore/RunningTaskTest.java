@@ -116,6 +116,7 @@ class RunningTaskTest {
   private Task run(TaskStore on, TaskHandler handler) {
     Task task = on.start(ALICE, WORK, Runnable::run, handler);
     assertThat(scheduler.waiting()).as("work that is left over").isZero();
+    assertThat(store.isWorking()).isFalse();
     return on.get(ALICE, task.id());
   }
 
@@ -407,6 +408,65 @@ class RunningTaskTest {
     assertThat(scheduler.waiting()).isZero();
   }
 
+  @Test
+  void resume_whileTheWorkerLives_doesNothing() {
+    run(
+        context -> {
+          Task before = other.get(ALICE, context.task().id());
+          clock.advance(Duration.ofSeconds(30).minusMillis(1));
+          assertThat(
+                  other.resume(
+                      ALICE,
+                      before.id(),
+                      Runnable::run,
+                      rival -> {
+                        throw new AssertionError("two handlers");
+                      }))
+              .isEmpty();
+          assertThat(other.get(ALICE, before.id())).isEqualTo(before);
+          return null;
+        });
+  }
+
+  @Test
+  void interruptedHandler_thatHasLostItsLease_leavesItToTheOther() {
+    Task task =
+        store.start(
+            ALICE,
+            WORK,
+            Runnable::run,
+            context -> {
+              clock.advance(Duration.ofSeconds(30));
+              assertThat(other.claim(context.task(), "rival", SECOND)).isPresent();
+              throw new InterruptedException();
+            });
+
+    assertThat(other.get(ALICE, task.id()).worker()).contains("rival");
+  }
+
+  @Test
+  void fullTask_canBeClaimedAndMarkedAndEnded() {
+    GenericTaskStore small =
+        GenericTaskStore.builder(new MapBackend(TaskRules.LEAST_DATA_BYTES)).clock(clock).build();
+    Task task = small.create(ALICE, WORK);
+    for (int free = 4_000; free > 0; free--) {
+      try {
+        task = small.update(task, change().set("x", "x".repeat(free)));
+        break;
+      } catch (LimitExceededException e) {
+        // A little less.
+      }
+    }
+    assertThat(task.version()).isEqualTo(2);
+
+    Task marked = small.requestCancel(ALICE, task.id());
+    Task claimed = small.claim(marked, "w".repeat(128), SECOND).orElseThrow();
+    Task ended = small.update(claimed, change().message("m".repeat(512)).fail("e".repeat(512)));
+
+    assertThat(ended.status()).isEqualTo(TaskStatus.FAILED);
+    assertThat(ended.isCancelRequested()).isTrue();
+  }
+
   // --- cancellation -------------------------------------------------------------------------
 
   @Test
@@ -446,6 +506,29 @@ class RunningTaskTest {
             });
 
     assertThat(end.status()).isEqualTo(TaskStatus.CANCELLED);
+  }
+
+  @Test
+  void strictCancel_and_delete_throughTheSameStore_areKnownAtOnce() {
+    for (boolean deletes : new boolean[] {false, true}) {
+      store.start(
+          ALICE,
+          WORK,
+          Runnable::run,
+          context -> {
+            if (deletes) {
+              store.delete(ALICE, context.task().id());
+            } else {
+              store.cancel(ALICE, context.task().id());
+            }
+            backend.takeWrites();
+            assertThatExceptionOfType(TaskStoreException.class)
+                .isThrownBy(context::throwIfCancelled)
+                .isInstanceOf(deletes ? TaskNotFoundException.class : TaskEndedException.class);
+            assertThat(backend.takeWrites()).isZero();
+            return null;
+          });
+    }
   }
 
   @Test
@@ -711,6 +794,7 @@ class RunningTaskTest {
     assertThat(store.get(ALICE, task.id()).worker()).isEmpty();
     assertThat(store.get(ALICE, task.id()).status()).isEqualTo(TaskStatus.WORKING);
     assertThat(scheduler.waiting()).isZero();
+    assertThat(store.isWorking()).isFalse();
   }
 
   @Test

@@ -19,6 +19,10 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -34,7 +38,7 @@ class StoreServicesTest {
   private static final Duration SECOND = Duration.ofSeconds(1);
 
   private static final class Backend extends ForwardingBackend {
-    private int reads;
+    private final AtomicInteger reads = new AtomicInteger();
     private final List<Instant> purges = new ArrayList<>();
     private int due;
     private boolean purgesItself;
@@ -54,7 +58,7 @@ class StoreServicesTest {
 
     @Override
     public Optional<VersionedRecord> get(RecordKey key) {
-      reads++;
+      reads.incrementAndGet();
       Optional<VersionedRecord> found = super.get(key);
       if (afterRead != null) {
         Runnable hook = afterRead;
@@ -90,9 +94,7 @@ class StoreServicesTest {
     }
 
     int takeReads() {
-      int taken = reads;
-      reads = 0;
-      return taken;
+      return reads.getAndSet(0);
     }
   }
 
@@ -414,6 +416,51 @@ class StoreServicesTest {
             "refused");
     assertThat(events).allMatch(event -> event.owner().equals(Optional.of(ALICE)));
     assertThat(events).allMatch(event -> event.taskId().equals(Optional.of(task.id())));
+  }
+
+  // --- waiting ----------------------------------------------------------------------------
+
+  /** Waits in a thread of its own, which cannot wake by itself: nobody advances the scheduler. */
+  private CompletableFuture<Task> awaiting(TaskStore store, Task task) {
+    int reads = backend.reads.get();
+    CompletableFuture<Task> end = new CompletableFuture<>();
+    Thread waiter =
+        new Thread(
+            () -> {
+              try {
+                end.complete(store.awaitTerminal(ALICE, task.id(), Duration.ofDays(1)));
+              } catch (InterruptedException | RuntimeException e) {
+                end.completeExceptionally(e);
+              }
+            });
+    waiter.setDaemon(true);
+    waiter.start();
+    while (backend.reads.get() == reads) {
+      Thread.onSpinWait(); // registered before it reads
+    }
+    return end;
+  }
+
+  @Test
+  void waiter_isWokenByTheStoresOwnWritesDeletesAndEnd() throws Exception {
+    GenericTaskStore store = open(builder());
+    Task first = store.create(ALICE, WORK);
+    CompletableFuture<Task> ended = awaiting(store, first);
+    Task completed = store.update(first, change().complete());
+    assertThat(ended.get(30, TimeUnit.SECONDS)).isEqualTo(completed);
+
+    Task second = store.create(ALICE, WORK);
+    CompletableFuture<Task> gone = awaiting(store, second);
+    store.delete(ALICE, second.id());
+    assertThatExceptionOfType(ExecutionException.class)
+        .isThrownBy(() -> gone.get(30, TimeUnit.SECONDS))
+        .withCauseInstanceOf(TaskNotFoundException.class);
+
+    CompletableFuture<Task> closed = awaiting(store, store.create(ALICE, WORK));
+    store.close();
+    assertThatExceptionOfType(ExecutionException.class)
+        .isThrownBy(() -> closed.get(30, TimeUnit.SECONDS))
+        .withCauseInstanceOf(TaskStorageException.class);
   }
 
   // --- the end ------------------------------------------------------------------------------
