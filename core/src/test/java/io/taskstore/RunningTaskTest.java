@@ -369,6 +369,28 @@ class RunningTaskTest {
   }
 
   @Test
+  void successorInTheSameStore_andItsFormerWorker_areTwoHandlers() {
+    run(
+        context -> {
+          String id = context.task().id();
+          clock.advance(Duration.ofSeconds(30));
+          store.resume(
+              ALICE,
+              id,
+              Runnable::run,
+              next -> {
+                assertThatExceptionOfType(LeaseLostException.class)
+                    .isThrownBy(context::throwIfCancelled);
+                store.requestCancel(ALICE, id);
+                assertThat(next.isCancelRequested()).isTrue();
+                throw new InterruptedException();
+              });
+          assertThat(store.isWorking()).as("the former worker has not ended").isTrue();
+          return null;
+        });
+  }
+
+  @Test
   void leaseThatIsOver_butWasNotTaken_isRenewedByTheNextWrite() {
     Task end =
         run(
@@ -605,6 +627,7 @@ class RunningTaskTest {
         .startsWith("\ufffdé\né")
         .endsWith("…")
         .hasSizeBetween(1_500, 4_096);
+    assertThat(end.error().orElseThrow().data()).contains(Map.of("type", "IllegalStateException"));
   }
 
   @Test
