@@ -721,7 +721,7 @@ final class RunningTask implements TaskContext, Runnable {
                   t.state().inputResponses().get(key) != null
                       || t.isTerminal()
                       || t.isCancelRequested()
-                      || !t.worker().equals(asked.worker()),
+                      || !t.worker().equals(Optional.of(worker)),
               timeout);
     } catch (TaskNotFoundException e) {
       lose(() -> new TaskNotFoundException(e.taskId()));

@@ -1164,6 +1164,23 @@ class RunningTaskTest {
   }
 
   @Test
+  void ask_thatLosesTheLeaseInItsOwnStoreBeforeItWaits_doesNotWait() {
+    run(
+        context -> {
+          backend.afterNextWrite =
+              () -> {
+                clock.advance(Duration.ofSeconds(30));
+                Task asked = other.get(ALICE, context.task().id());
+                assertThat(store.claim(asked, "rival", SECOND)).isPresent();
+              };
+          assertThatExceptionOfType(LeaseLostException.class)
+              .isThrownBy(
+                  () -> context.ask("k", InputRequest.of("ask"), String.class, Duration.ofDays(1)));
+          return null;
+        });
+  }
+
+  @Test
   void ask_thatLosesTheLeaseWhileItWaits_doesNotWaitOn() {
     run(
         context -> {
