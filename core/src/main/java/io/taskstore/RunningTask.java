@@ -455,7 +455,7 @@ final class RunningTask implements TaskContext, Runnable {
       lose(() -> new LeaseLostException(e.taskId()));
       throw e;
     } catch (TaskEndedException e) {
-      lose(() -> new TaskEndedException(e.task()));
+      seen(e.task()); // what it has ended with may be what this worker is about to write
       throw e;
     } catch (TaskNotFoundException e) {
       lose(() -> new TaskNotFoundException(e.taskId()));
@@ -534,9 +534,9 @@ final class RunningTask implements TaskContext, Runnable {
   private boolean end(TaskChange ending) {
     writing.lock();
     try {
-      if (isOver()) {
-        Task task = latest();
-        return task.isTerminal() && store.rules().isInPlace(task, ending);
+      Task task = latest();
+      if (task.isTerminal() && isOver()) {
+        return store.rules().isInPlace(task, ending);
       }
       throwIfUnusable();
       Collected taken = take();

@@ -726,6 +726,19 @@ class RunningTaskTest {
   }
 
   @Test
+  void complete_asAnotherHasDoneAlready_isSuccess_alsoAfterTheWorkerHeardOfIt() {
+    run(
+        context -> {
+          context.set("a", 1);
+          other.update(ALICE, context.task().id(), change().complete(Map.of("by", "other")));
+          assertThatExceptionOfType(TaskEndedException.class).isThrownBy(context::flush);
+          assertThat(context.complete(Map.of("by", "other"))).isTrue();
+          assertThat(context.complete(Map.of("by", "me"))).isFalse();
+          return null;
+        });
+  }
+
+  @Test
   void complete_withARefusedResult_leavesTheTaskUnfinished() {
     Task end =
         run(
@@ -1212,7 +1225,10 @@ class RunningTaskTest {
               assertThatExceptionOfType(TaskStorageException.class)
                   .isThrownBy(() -> context.set("late", 1))
                   .withMessageContaining("closed");
-              assertThat(context.complete()).isFalse();
+              assertThatExceptionOfType(TaskStorageException.class)
+                  .as("the task is as unfinished as it was")
+                  .isThrownBy(context::complete)
+                  .withMessageContaining("closed");
               return Map.of("late", true);
             });
 

@@ -14,15 +14,16 @@ import io.taskstore.spi.StorageBackend;
 import io.taskstore.spi.StorageUnavailableException;
 import io.taskstore.spi.VersionedRecord;
 import java.time.Instant;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection that breaks: it loses the answers of chosen writes, or fails for good. For one
- * thread.
+ * A connection that breaks: it loses the answers of chosen writes, or fails for good. Which write
+ * of several threads is cut is left to chance.
  */
 final class CuttingBackend extends PassingBackend {
   /** What has become of a write whose answer was lost. */
@@ -36,8 +37,10 @@ final class CuttingBackend extends PassingBackend {
    */
   private record Cut(@Nullable Fate fate, Runnable meanwhile) {}
 
-  private final Deque<Cut> cuts = new ArrayDeque<>();
-  private int writesUntilDeath = -1;
+  private final Queue<Cut> cuts = new ConcurrentLinkedQueue<>();
+
+  /** Negative while it lives. */
+  private final AtomicInteger writesUntilDeath = new AtomicInteger(-1);
 
   CuttingBackend(StorageBackend delegate) {
     super(delegate);
@@ -65,21 +68,19 @@ final class CuttingBackend extends PassingBackend {
 
   /** Fails every call from now on. */
   void die() {
-    writesUntilDeath = 0;
+    writesUntilDeath.set(0);
   }
 
   /** Answers one more write, and fails every call after it. */
   void dieAfterNextWrite() {
-    writesUntilDeath = 1;
+    writesUntilDeath.set(1);
   }
 
   private <T> T write(String operation, RecordKey key, Supplier<T> call) {
     checkAlive(operation, key);
     Cut cut = cuts.poll();
     if (cut == null || cut.fate() == null) {
-      if (writesUntilDeath > 0) {
-        writesUntilDeath--;
-      }
+      int unused = writesUntilDeath.updateAndGet(left -> left > 0 ? left - 1 : left);
       return call.get();
     }
     if (cut.fate() == Fate.APPLIED) {
@@ -90,7 +91,7 @@ final class CuttingBackend extends PassingBackend {
   }
 
   private void checkAlive(String operation, @Nullable RecordKey key) {
-    if (writesUntilDeath == 0) {
+    if (writesUntilDeath.get() == 0) {
       throw new StorageUnavailableException(operation, key, false, "cut off by the test", null);
     }
   }

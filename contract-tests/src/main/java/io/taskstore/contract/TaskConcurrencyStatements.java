@@ -538,7 +538,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
   final void s7_createWhoseAnswerWasLost_holdsItsOwnPlace(Fate fate) {
     TwoStores two = twoStores(options -> options.maxActiveTasks(2));
     CuttingBackend cutting = new CuttingBackend(backend());
-    GenericTaskStore cut = two.storeOver(cutting).maxActiveTasks(2).build();
+    TaskStore cut = two.storeOver(cutting, options -> options.maxActiveTasks(2));
     cutting.cutNext(fate, () -> {});
 
     Task first = cut.create(two.owner(), NewTask.of("work"));
@@ -558,7 +558,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
   final void s7_placeThatAnotherTookAfterALostAnswer_isNoRefusal() {
     TwoStores two = twoStores(options -> options.maxActiveTasks(1));
     CuttingBackend cutting = new CuttingBackend(backend());
-    GenericTaskStore cut = two.storeOver(cutting).maxActiveTasks(1).build();
+    TaskStore cut = two.storeOver(cutting, options -> options.maxActiveTasks(1));
     List<Task> others = new ArrayList<>();
     cutting.cutNext(
         Fate.NOT_APPLIED, () -> others.add(two.other().create(two.owner(), NewTask.of("work"))));
@@ -583,9 +583,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
 
     assertUnknown(
         () ->
-            two.storeOver(dying)
-                .maxActiveTasks(2)
-                .build()
+            two.storeOver(dying, options -> options.maxActiveTasks(2))
                 .create(two.owner(), NewTask.of("work").ttl(MINUTE.multipliedBy(20))));
 
     assertUnacknowledged(two, fate == Fate.APPLIED ? 1 : 0);
@@ -603,9 +601,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
 
     assertUnknown(
         () ->
-            two.storeOver(new SevenMethods(dying))
-                .maxActiveTasks(2)
-                .build()
+            two.storeOver(new SevenMethods(dying), options -> options.maxActiveTasks(2))
                 .create(two.owner(), NewTask.of("work").ttl(MINUTE.multipliedBy(20))));
 
     assertUnacknowledged(two, 1);
@@ -647,7 +643,9 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
       throw ExcludedException.byDefault(
           "the backend keeps the default of listActive, which reads the finished tasks");
     }
-    TwoStores two = TwoStores.over(open(alone), open(alone), partition(), UnaryOperator.identity());
+    TwoStores two =
+        TwoStores.over(
+            open(alone), open(alone), partition(), this::newStore, UnaryOperator.identity());
     // Some are finished by the store, and leave whatever a backend leaves of them; the others are
     // copies, which is quicker.
     Owner busy = Owner.client(partition());
@@ -878,7 +876,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
     TwoStores two = twoStores();
     Task task = two.create();
     CuttingBackend cutting = new CuttingBackend(backend());
-    GenericTaskStore cut = two.storeOver(cutting).build();
+    TaskStore cut = two.storeOver(cutting);
     cutting.cutNext(loss.fate, () -> loss.meanwhile.run(two.other(), two.owner(), task.id()));
 
     Answer answer = answer(() -> loss.write.run(cut, task));
@@ -912,7 +910,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
     TwoStores two = twoStores();
     Task task = two.create();
     CuttingBackend cutting = new CuttingBackend(backend());
-    GenericTaskStore cut = two.storeOver(cutting).build();
+    TaskStore cut = two.storeOver(cutting);
     cutting.cutNext(Fate.NOT_APPLIED, () -> {});
     cutting.cutNext(Fate.APPLIED, () -> {});
     cutting.cutNext(Fate.APPLIED, () -> {});
@@ -938,7 +936,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
       TwoStores two = twoStores();
       Task task = two.create();
       CuttingBackend dying = new CuttingBackend(backend());
-      GenericTaskStore cut = two.storeOver(dying).build();
+      TaskStore cut = two.storeOver(dying);
       dying.cutNext(fate, dying::die);
 
       assertThat(answer(() -> write.run(cut, task))).as("%s", fate).isEqualTo(Answer.UNKNOWN);
@@ -959,7 +957,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
   final void j5_createWhoseAnswerIsLost_isOneTaskOrUnknown(Meanwhile meanwhile) {
     TwoStores two = twoStores();
     CuttingBackend cutting = new CuttingBackend(backend());
-    GenericTaskStore cut = two.storeOver(cutting).build();
+    TaskStore cut = two.storeOver(cutting);
     // The other store finds the task by listing.
     cutting.cutNext(
         Fate.APPLIED,
@@ -1002,7 +1000,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
   final void j5_createWithSeveralAnswersLost_isOneTask(Fate last) {
     TwoStores two = twoStores();
     CuttingBackend cutting = new CuttingBackend(backend());
-    GenericTaskStore cut = two.storeOver(cutting).build();
+    TaskStore cut = two.storeOver(cutting);
     cutting.cutNext(Fate.NOT_APPLIED, () -> {});
     cutting.cutNext(Fate.APPLIED, () -> {});
     cutting.cutNext(last, () -> {});
@@ -1021,7 +1019,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
   final void j5_insertWhoseAnswerIsLost_isOneTask(Fate fate) {
     TwoStores two = twoStores(options -> options.maxActiveTasks(1));
     CuttingBackend cutting = new CuttingBackend(backend());
-    GenericTaskStore cut = two.storeOver(new SevenMethods(cutting)).maxActiveTasks(1).build();
+    TaskStore cut = two.storeOver(new SevenMethods(cutting), options -> options.maxActiveTasks(1));
     cutting.cutNext(fate, () -> {});
 
     Task created = cut.create(two.owner(), NewTask.of("work"));
@@ -1041,7 +1039,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
     TwoStores two = twoStores(options -> options.maxActiveTasks(1));
     CuttingBackend cutting = new CuttingBackend(backend());
     CountingBackend watched = new CountingBackend(cutting);
-    GenericTaskStore cut = two.storeOver(new SevenMethods(watched)).maxActiveTasks(1).build();
+    TaskStore cut = two.storeOver(new SevenMethods(watched), options -> options.maxActiveTasks(1));
     List<Task> others = new ArrayList<>();
     watched.beforeNextWrite(
         () -> {
@@ -1081,6 +1079,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
             open(alone),
             open(alone),
             partition(),
+            this::newStore,
             options -> options.operationTimeout(Duration.ofMillis(500)));
     for (Write write : Write.values()) {
       Task task = two.create();
@@ -1128,7 +1127,7 @@ abstract class TaskConcurrencyStatements extends TaskLifecycleStatements {
     TwoStores.Picture before = two.picture();
     CuttingBackend dead = new CuttingBackend(backend());
     dead.die();
-    GenericTaskStore cut = two.storeOver(dead).build();
+    TaskStore cut = two.storeOver(dead);
 
     for (Write write : Write.values()) {
       assertFailedBefore(() -> write.run(cut, task));

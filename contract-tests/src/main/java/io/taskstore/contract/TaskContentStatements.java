@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import io.taskstore.GenericTaskStore;
 import io.taskstore.InvalidCursorException;
 import io.taskstore.InvalidValueException;
 import io.taskstore.LimitExceededException;
@@ -188,7 +187,7 @@ abstract class TaskContentStatements extends TaskConcurrencyStatements {
       assertThat(
               TaskSamples.taskIds(
                   TaskSamples.listAll(
-                          GenericTaskStore.builder(two.elsewhere()).clock(two.clock()).build(),
+                          two.storeOver(two.elsewhere()),
                           two.owner(),
                           query.pageSize(1_000).after(cursor))
                       .tasks()))
@@ -710,7 +709,7 @@ abstract class TaskContentStatements extends TaskConcurrencyStatements {
     TwoStores two = twoStores();
     CountingBackend counted = new CountingBackend(new SmallBackend(backend(), 16 * 1_024));
     int capacity = counted.traits().maxDataBytes();
-    GenericTaskStore small = two.storeOver(counted).build();
+    TaskStore small = two.storeOver(counted);
     Task task = small.create(two.owner(), NewTask.of("work"));
     counted.takeCalls();
     LimitExceededException tooLarge =
@@ -1292,7 +1291,9 @@ abstract class TaskContentStatements extends TaskConcurrencyStatements {
       throws Exception {
     BackendStorage alone = newStorage();
     Damage damage = require(Hook.DAMAGE, alone.damage());
-    TwoStores two = TwoStores.over(open(alone), open(alone), partition(), UnaryOperator.identity());
+    TwoStores two =
+        TwoStores.over(
+            open(alone), open(alone), partition(), this::newStore, UnaryOperator.identity());
     List<Task> good = new ArrayList<>();
     good.add(two.create());
     two.clock().advance(Duration.ofMillis(1));

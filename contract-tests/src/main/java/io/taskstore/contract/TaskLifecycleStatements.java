@@ -8,7 +8,9 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.taskstore.DurationNotAllowedException;
 import io.taskstore.GenericTaskStore;
+import io.taskstore.InputRequest;
 import io.taskstore.InvalidCursorException;
+import io.taskstore.InvalidValueException;
 import io.taskstore.NewTask;
 import io.taskstore.Owner;
 import io.taskstore.Progress;
@@ -18,6 +20,7 @@ import io.taskstore.TaskConflictException;
 import io.taskstore.TaskEndedException;
 import io.taskstore.TaskError;
 import io.taskstore.TaskLimitException;
+import io.taskstore.TaskListener;
 import io.taskstore.TaskNotFoundException;
 import io.taskstore.TaskQuery;
 import io.taskstore.TaskStatus;
@@ -26,6 +29,7 @@ import io.taskstore.TaskStoreException;
 import io.taskstore.spi.RecordKey;
 import io.taskstore.spi.StorageBackend;
 import java.nio.charset.StandardCharsets;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -35,6 +39,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.Executor;
 import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -50,7 +55,7 @@ abstract class TaskLifecycleStatements extends ContractBase {
   private static final Duration HOUR = Duration.ofHours(1);
 
   /** The calls with which a store writes to its backend. */
-  private static final Set<String> WRITES =
+  static final Set<String> WRITES =
       Set.of("createWithin", "putIfVersion", "deleteIfVersion", "purgeExpired", "put", "delete");
 
   // --- the beginning of a test --------------------------------------------------------------
@@ -61,16 +66,39 @@ abstract class TaskLifecycleStatements extends ContractBase {
   }
 
   final TwoStores twoStores(UnaryOperator<GenericTaskStore.Builder> options) {
-    return TwoStores.over(backend(), other(), partition(), options);
+    return TwoStores.over(backend(), other(), partition(), this::newStore, options);
   }
 
   /** Two stores over a storage of their own. */
   final TwoStores twoStoresAlone(UnaryOperator<GenericTaskStore.Builder> options) throws Exception {
     BackendStorage alone = newStorage();
-    return TwoStores.over(open(alone), open(alone), partition(), options);
+    return TwoStores.over(open(alone), open(alone), partition(), this::newStore, options);
+  }
+
+  /** A store under test, closed after it. */
+  final TaskStore newStore(
+      StorageBackend onto, Clock clock, UnaryOperator<GenericTaskStore.Builder> options) {
+    return closeLater(build(onto, clock, options));
+  }
+
+  /** Makes a store under test. Only the tests of this contract put another one in its place. */
+  TaskStore build(
+      StorageBackend onto, Clock clock, UnaryOperator<GenericTaskStore.Builder> options) {
+    return options.apply(GenericTaskStore.builder(onto).clock(clock)).build();
+  }
+
+  /** Adds a listener. Only the tests of this contract put another one in its place. */
+  GenericTaskStore.Builder listening(GenericTaskStore.Builder options, TaskListener listener) {
+    return options.listener(listener);
   }
 
   // --- S1, S2, S3: the state machine --------------------------------------------------------
+
+  /** For handlers that must not be run. */
+  private static final Executor NOWHERE =
+      handler -> {
+        throw new AssertionError("A handler was to be run");
+      };
 
   /** Every kind of change, all of them different from what the finished tasks of a test have. */
   private enum Kind {
@@ -106,6 +134,14 @@ abstract class TaskLifecycleStatements extends ContractBase {
         change().pollInterval(MINUTE),
         TaskStatus.WORKING,
         (content, before) -> content.put("pollInterval", MINUTE)),
+    QUESTION(
+        change().requireInput("late", InputRequest.of("ask", Map.of("question", "why?"))),
+        TaskStatus.INPUT_REQUIRED,
+        (content, before) -> {
+          Map<String, InputRequest> open = new LinkedHashMap<>(before.inputRequests());
+          open.put("late", InputRequest.of("ask", Map.of("question", "why?")));
+          content.put("inputRequests", open);
+        }),
     COMPLETION(
         change().complete().message("late"),
         TaskStatus.COMPLETED,
@@ -145,14 +181,21 @@ abstract class TaskLifecycleStatements extends ContractBase {
       this.difference = difference;
     }
 
-    /** What a working task must show after this change. */
+    /** What an unfinished task must show after this change. */
     Map<String, Object> expected(Task before, Instant now) {
       Map<String, Object> content = TaskSamples.content(before);
       content.put("version", before.version() + 1);
       content.put("updatedAt", now);
-      content.put("status", to);
-      content.put("isTerminal", to.isTerminal());
       difference.accept(content, before);
+      if (to != TaskStatus.WORKING) {
+        content.put("status", to);
+      }
+      if (to.isTerminal()) {
+        content.put("isTerminal", true);
+        content.put("inputRequests", Map.of());
+        content.put("worker", Optional.empty());
+        content.put("leaseUntil", Optional.empty());
+      }
       return content;
     }
   }
@@ -222,7 +265,7 @@ abstract class TaskLifecycleStatements extends ContractBase {
     }
   }
 
-  private static NewTask newTask() {
+  static NewTask newTask() {
     return NewTask.of("work", Map.of("folder", "/data"))
         .message("begun")
         .progress(Progress.of(0, 9))
@@ -249,6 +292,98 @@ abstract class TaskLifecycleStatements extends ContractBase {
           .as("the record's active flag after %s", kind)
           .isEqualTo(!kind.to.isTerminal());
     }
+  }
+
+  /** Nothing but the last answer returns to working; the end is open to everybody. */
+  @ParameterizedTest
+  @EnumSource(Entrance.class)
+  final void s1_taskThatWaitsForInput_everyChange_isOneStep(Entrance entrance) {
+    TwoStores two = twoStores();
+    for (Kind kind : Kind.values()) {
+      Task before = asking(two, newTask());
+      two.clock().advance(SECOND);
+
+      Task after = entrance.write(two.store(), before, kind.change);
+
+      assertThat(TaskSamples.content(after))
+          .as("%s after %s", entrance, kind)
+          .isEqualTo(kind.expected(before, two.clock().instant()));
+      assertThat(TaskSamples.content(two.other().get(two.owner(), before.id())))
+          .as("%s after %s, read through the other store", entrance, kind)
+          .isEqualTo(TaskSamples.content(after));
+      assertThat(two.stored(after).value().active())
+          .as("the record's active flag after %s", kind)
+          .isEqualTo(!kind.to.isTerminal());
+    }
+  }
+
+  /** A task with a lease, and two questions of which one is answered. */
+  private static Task asking(TwoStores two, NewTask newTask) {
+    Task working = two.store().create(two.owner(), newTask);
+    Task leased = two.store().claim(working, "worker", HOUR).orElseThrow();
+    Task asking =
+        two.store()
+            .update(
+                leased,
+                change()
+                    .requireInput("name", InputRequest.of("ask"))
+                    .requireInput("color", InputRequest.of("ask")));
+    Task answered = two.store().provideInput(two.owner(), asking.id(), Map.of("color", "green"));
+    assertThat(answered.status()).isEqualTo(TaskStatus.INPUT_REQUIRED);
+    return answered;
+  }
+
+  @Test
+  final void s1_taskThatWaitsForInput_requestCancelAndLastAnswer_areOneStep() {
+    TwoStores two = twoStores();
+    Task first = asking(two, newTask());
+    Task second = asking(two, newTask());
+    Task third = asking(two, newTask());
+    two.clock().advance(SECOND);
+    Map<String, Object> requested = TaskSamples.content(first);
+    requested.put("version", first.version() + 1);
+    requested.put("updatedAt", two.clock().instant());
+    requested.put("isCancelRequested", true);
+    requested.put("cancelRequestedAt", Optional.of(two.clock().instant()));
+    Map<String, Object> cancelled = Kind.CANCELLATION.expected(second, two.clock().instant());
+    cancelled.put("message", second.message());
+    Map<String, Object> answered = TaskSamples.content(third);
+    answered.put("version", third.version() + 1);
+    answered.put("updatedAt", two.clock().instant());
+    answered.put("status", TaskStatus.WORKING);
+    answered.put("inputRequests", Map.of());
+    answered.put("inputResponses", Map.of("color", "green", "name", "Alice"));
+
+    Task afterRequest = two.store().requestCancel(two.owner(), first.id());
+    Task afterCancel = two.store().cancel(two.owner(), second.id());
+    Task afterAnswer = two.store().provideInput(two.owner(), third.id(), Map.of("name", "Alice"));
+
+    assertThat(TaskSamples.content(afterRequest)).isEqualTo(requested);
+    assertThat(TaskSamples.content(afterCancel)).isEqualTo(cancelled);
+    assertThat(TaskSamples.content(afterAnswer)).isEqualTo(answered);
+    two.assertShown(afterRequest);
+    two.assertShown(afterCancel);
+    two.assertShown(afterAnswer);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Ending.class)
+  final void s1_changeThatAsksAndEnds_isRefusedAndNothingIsWritten(Ending ending) {
+    TwoStores two = twoStores();
+    Task task = two.store().create(two.owner(), newTask());
+    TwoStores.Picture before = two.picture();
+    two.clock().advance(SECOND);
+    two.backend().takeCalls();
+    TaskChange both = ending.change.requireInput("name", InputRequest.of("ask"));
+
+    for (Entrance entrance : Entrance.values()) {
+      assertThatExceptionOfType(InvalidValueException.class)
+          .as("a question and an end at once, %s", entrance)
+          .isThrownBy(() -> entrance.write(two.store(), task, both));
+    }
+
+    assertThat(two.backend().takeCalls()).as("calls").doesNotContainAnyElementsOf(WRITES);
+    assertThat(two.picture()).as("everything after the refusals").isEqualTo(before);
   }
 
   @Test
@@ -296,6 +431,43 @@ abstract class TaskLifecycleStatements extends ContractBase {
       assertRefused(two, ended, () -> two.store().update(two.owner(), ended.id(), 99, kind.change));
     }
     assertRefused(two, ended, () -> two.store().cancel(two.owner(), ended.id()));
+    assertAbsorbed(two, ended, List.of(working, ended));
+
+    assertThat(two.picture()).as("everything after the refusals").isEqualTo(before);
+  }
+
+  /** Checks that a finished task has no use for workers and answers. */
+  private static void assertAbsorbed(TwoStores two, Task ended, List<Task> inHand) {
+    for (Map<String, Integer> answers : List.of(Map.of("name", 1), Map.<String, Integer>of())) {
+      assertRefused(two, ended, () -> two.store().provideInput(two.owner(), ended.id(), answers));
+    }
+    for (Task task : inHand) {
+      assertRefused(two, ended, () -> two.store().claim(task, "worker", MINUTE));
+    }
+    assertRefused(
+        two,
+        ended,
+        () -> two.store().resume(two.owner(), ended.id(), NOWHERE, context -> "never run"));
+  }
+
+  @ParameterizedTest
+  @EnumSource(Ending.class)
+  final void s1_taskThatEndedWhileItWaitedForInput_absorbsAnswersAndWorkers(Ending ending) {
+    TwoStores two = twoStores();
+    Task asking = asking(two, newTask());
+    Task ended = ending.end(two.other(), asking);
+    assertThat(ended.inputRequests()).as("open questions").isEmpty();
+    assertThat(ended.inputResponses().asMap()).isEqualTo(Map.of("color", "green"));
+    assertThat(ended.worker()).as("the worker of a finished task").isEmpty();
+    assertThat(ended.leaseUntil()).as("the lease of a finished task").isEmpty();
+    two.assertShown(ended);
+    TwoStores.Picture before = two.picture();
+    two.clock().advance(SECOND);
+
+    for (Entrance entrance : Entrance.values()) {
+      assertRefused(two, ended, () -> entrance.write(two.store(), asking, Kind.QUESTION.change));
+    }
+    assertAbsorbed(two, ended, List.of(asking, ended));
 
     assertThat(two.picture()).as("everything after the refusals").isEqualTo(before);
   }
@@ -619,6 +791,30 @@ abstract class TaskLifecycleStatements extends ContractBase {
         Task unused = store.requestCancel(owner, id);
       }
     },
+    PROVIDE_INPUT {
+      @Override
+      void run(TaskStore store, Owner owner, String id) {
+        Task unused = store.provideInput(owner, id, Map.of("name", "foreign"));
+      }
+    },
+    RESUME {
+      @Override
+      void run(TaskStore store, Owner owner, String id) {
+        Optional<Task> unused = store.resume(owner, id, NOWHERE, context -> "foreign");
+      }
+    },
+    AWAIT_TERMINAL {
+      @Override
+      void run(TaskStore store, Owner owner, String id) {
+        Task unused = uninterrupted(() -> store.awaitTerminal(owner, id, HOUR));
+      }
+    },
+    AWAIT_CHANGE {
+      @Override
+      void run(TaskStore store, Owner owner, String id) {
+        Task unused = uninterrupted(() -> store.awaitChange(owner, id, 99, HOUR));
+      }
+    },
     DELETE {
       @Override
       void run(TaskStore store, Owner owner, String id) {
@@ -627,6 +823,18 @@ abstract class TaskLifecycleStatements extends ContractBase {
     };
 
     abstract void run(TaskStore store, Owner owner, String id);
+
+    private interface Waiting {
+      Task run() throws InterruptedException;
+    }
+
+    private static Task uninterrupted(Waiting waiting) {
+      try {
+        return waiting.run();
+      } catch (InterruptedException e) {
+        throw new AssertionError("The test was interrupted", e);
+      }
+    }
   }
 
   /** What an operation throws, with the id taken out, so that different ids can be compared. */
@@ -689,6 +897,9 @@ abstract class TaskLifecycleStatements extends ContractBase {
     for (Task inHand : List.of(expired, deleted)) {
       assertThat(failure(() -> two.store().update(inHand, change().message("late")), inHand.id()))
           .as("an update of a snapshot whose task is gone")
+          .isEqualTo(wanted);
+      assertThat(failure(() -> two.store().claim(inHand, "worker", MINUTE), inHand.id()))
+          .as("a claim of a snapshot whose task is gone")
           .isEqualTo(wanted);
     }
 
@@ -784,7 +995,7 @@ abstract class TaskLifecycleStatements extends ContractBase {
     List<Owner> owners = owners(partition());
     List<Task> tasks = new ArrayList<>();
     for (Owner owner : owners) {
-      GenericTaskStore alike = storeWithIdsLikeOthers(backend(), clock);
+      TaskStore alike = storeWithIdsLikeOthers(backend(), clock);
       tasks.add(alike.create(owner, NewTask.of("work").set("number", tasks.size())));
       assertThatExceptionOfType(TaskLimitException.class)
           .as("a second task of owner %d", tasks.size())
@@ -792,7 +1003,7 @@ abstract class TaskLifecycleStatements extends ContractBase {
     }
     String id = tasks.get(0).id();
     assertThat(TaskSamples.taskIds(tasks)).as("the ids").containsOnly(id);
-    TaskStore reader = GenericTaskStore.builder(other()).clock(clock).build();
+    TaskStore reader = newStore(other(), clock, UnaryOperator.identity());
 
     for (int i = 0; i < owners.size(); i++) {
       assertOnlyTask(reader, owners.get(i), i, tasks.get(i));
@@ -823,13 +1034,8 @@ abstract class TaskLifecycleStatements extends ContractBase {
     }
   }
 
-  private static GenericTaskStore storeWithIdsLikeOthers(
-      StorageBackend backend, MovableClock clock) {
-    return GenericTaskStore.builder(backend)
-        .clock(clock)
-        .randomness(new Random(4))
-        .maxActiveTasks(1)
-        .build();
+  private TaskStore storeWithIdsLikeOthers(StorageBackend backend, MovableClock clock) {
+    return newStore(backend, clock, options -> options.randomness(new Random(4)).maxActiveTasks(1));
   }
 
   private static void assertOnlyTask(TaskStore reader, Owner owner, int number, Task task) {
@@ -913,6 +1119,9 @@ abstract class TaskLifecycleStatements extends ContractBase {
         assertThatExceptionOfType(TaskNotFoundException.class)
             .as("an update in hand when the time is over")
             .isThrownBy(() -> store.update(task, change().ttl(HOUR)));
+        assertThatExceptionOfType(TaskNotFoundException.class)
+            .as("a claim in hand when the time is over")
+            .isThrownBy(() -> store.claim(task, "worker", MINUTE));
       }
     }
     two.clock().advance(HOUR.multipliedBy(24));
@@ -923,8 +1132,8 @@ abstract class TaskLifecycleStatements extends ContractBase {
   final void s8_ttlOfTheDefault_isAnHourOrWhatTheStoreSays() {
     TwoStores two = twoStores();
     Task byDefault = two.create();
-    GenericTaskStore shorter =
-        two.storeOver(two.elsewhere()).defaultTtl(MINUTE.multipliedBy(20)).build();
+    TaskStore shorter =
+        two.storeOver(two.elsewhere(), options -> options.defaultTtl(MINUTE.multipliedBy(20)));
     Task byStore = shorter.create(two.owner(), NewTask.of("work"));
 
     assertThat(byDefault.ttl()).contains(HOUR);
@@ -1011,12 +1220,11 @@ abstract class TaskLifecycleStatements extends ContractBase {
     TwoStores two = twoStores();
     // A ttl that is left out can so never be longer than the maximum.
     assertThatExceptionOfType(DurationNotAllowedException.class)
-        .isThrownBy(() -> two.storeOver(backend()).maxTtl(HOUR.minus(MILLISECOND)).build())
+        .isThrownBy(
+            () -> two.storeOver(backend(), options -> options.maxTtl(HOUR.minus(MILLISECOND))))
         .satisfies(e -> assertThat(e.duration()).contains(HOUR));
     assertThat(
-            two.storeOver(backend())
-                .maxTtl(HOUR)
-                .build()
+            two.storeOver(backend(), options -> options.maxTtl(HOUR))
                 .create(two.owner(), NewTask.of("x"))
                 .ttl())
         .contains(HOUR);
@@ -1101,10 +1309,9 @@ abstract class TaskLifecycleStatements extends ContractBase {
     Task keptForNoTime = two.create();
     Task underAHigherMaximum =
         two.storeOver(two.elsewhere())
-            .build()
             .create(two.owner(), NewTask.of("work").ttl(HOUR.multipliedBy(3)));
-    GenericTaskStore keepsNothing =
-        two.storeOver(two.elsewhere()).keepResultFor(Duration.ZERO).build();
+    TaskStore keepsNothing =
+        two.storeOver(two.elsewhere(), options -> options.keepResultFor(Duration.ZERO));
     two.clock().advance(MINUTE.multipliedBy(10));
 
     early = two.store().update(early, change().complete());
@@ -1225,7 +1432,7 @@ abstract class TaskLifecycleStatements extends ContractBase {
   final void s8_taskWithinTheAllowance_canBeExtendedByAStoreWhoseClockIsBehind() throws Exception {
     TwoStores two = twoStoresAlone(UnaryOperator.identity());
     MovableClock behind = two.clock().copy();
-    TaskStore late = GenericTaskStore.builder(two.elsewhere()).clock(behind).build();
+    TaskStore late = two.storeOver(two.elsewhere(), behind, UnaryOperator.identity());
     Task task = two.store().create(two.owner(), NewTask.of("work").ttl(MINUTE.multipliedBy(20)));
     behind.advance(MINUTE.multipliedBy(20).minus(MILLISECOND));
     two.clock().advance(MINUTE.multipliedBy(25).minus(MILLISECOND));
@@ -1263,7 +1470,7 @@ abstract class TaskLifecycleStatements extends ContractBase {
     }
     MovableClock ahead = two.clock().copy();
     ahead.advance(MINUTE.multipliedBy(30));
-    GenericTaskStore sweeper = GenericTaskStore.builder(two.elsewhere()).clock(ahead).build();
+    TaskStore sweeper = two.storeOver(two.elsewhere(), ahead, UnaryOperator.identity());
 
     List<Map<String, Task>> answers =
         Samples.race(

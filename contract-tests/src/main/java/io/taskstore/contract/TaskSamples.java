@@ -55,6 +55,10 @@ final class TaskSamples {
     content.put("error", task.error());
     content.put("cancelRequestedAt", task.cancelRequestedAt());
     content.put("isCancelRequested", task.isCancelRequested());
+    content.put("inputRequests", task.inputRequests());
+    content.put("inputResponses", task.inputResponses().asMap());
+    content.put("worker", task.worker());
+    content.put("leaseUntil", task.leaseUntil());
     return content;
   }
 
@@ -94,7 +98,12 @@ final class TaskSamples {
     KeyCatcher catcher = new KeyCatcher(backend);
     assertThatExceptionOfType(TaskNotFoundException.class)
         .isThrownBy(
-            () -> GenericTaskStore.builder(catcher).allowLocalOwner(true).build().get(owner, id));
+            () -> {
+              try (TaskStore asked =
+                  GenericTaskStore.builder(catcher).allowLocalOwner(true).build()) {
+                Task unused = asked.get(owner, id);
+              }
+            });
     RecordKey caught = catcher.caught;
     if (caught == null) {
       throw new AssertionError("The store has not asked its backend");

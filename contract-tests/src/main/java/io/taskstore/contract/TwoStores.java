@@ -15,6 +15,7 @@ import io.taskstore.TaskStore;
 import io.taskstore.spi.RecordHead;
 import io.taskstore.spi.StorageBackend;
 import io.taskstore.spi.VersionedRecord;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -28,14 +29,23 @@ import java.util.function.UnaryOperator;
  *
  * @param backend the instance of the first store, which counts calls
  * @param elsewhere the instance of the other store, which is not wrapped
+ * @param factory makes more stores like these
  */
 record TwoStores(
     MovableClock clock,
     CountingBackend backend,
     StorageBackend elsewhere,
-    GenericTaskStore store,
-    GenericTaskStore other,
-    Owner owner) {
+    TaskStore store,
+    TaskStore other,
+    Owner owner,
+    Factory factory) {
+
+  /** Makes the stores under test, and closes them after it. */
+  @FunctionalInterface
+  interface Factory {
+    TaskStore newStore(
+        StorageBackend onto, Clock clock, UnaryOperator<GenericTaskStore.Builder> options);
+  }
 
   /**
    * What can be seen of an owner's tasks: through both stores, and in the records through both
@@ -52,6 +62,7 @@ record TwoStores(
       StorageBackend first,
       StorageBackend second,
       String ownerText,
+      Factory factory,
       UnaryOperator<GenericTaskStore.Builder> options) {
     MovableClock clock = MovableClock.startingNow();
     CountingBackend backend = new CountingBackend(first);
@@ -59,18 +70,30 @@ record TwoStores(
         clock,
         backend,
         second,
-        options.apply(GenericTaskStore.builder(backend).clock(clock)).build(),
-        options.apply(GenericTaskStore.builder(second).clock(clock)).build(),
-        Owner.subject(ownerText));
+        factory.newStore(backend, clock, options),
+        factory.newStore(second, clock, options),
+        Owner.subject(ownerText),
+        factory);
   }
 
-  /** A builder of one more store, with the same clock. */
-  GenericTaskStore.Builder storeOver(StorageBackend onto) {
-    return GenericTaskStore.builder(onto).clock(clock);
+  /** One more store, with the same clock. */
+  TaskStore storeOver(StorageBackend onto) {
+    return storeOver(onto, UnaryOperator.identity());
+  }
+
+  /** One more store, with the same clock. */
+  TaskStore storeOver(StorageBackend onto, UnaryOperator<GenericTaskStore.Builder> options) {
+    return factory.newStore(onto, clock, options);
+  }
+
+  /** One more store, with a clock of its own. */
+  TaskStore storeOver(
+      StorageBackend onto, Clock itsClock, UnaryOperator<GenericTaskStore.Builder> options) {
+    return factory.newStore(onto, itsClock, options);
   }
 
   /** Both stores; what one has written the other must see. */
-  List<GenericTaskStore> both() {
+  List<TaskStore> both() {
     return List.of(store, other);
   }
 
