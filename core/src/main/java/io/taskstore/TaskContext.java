@@ -99,7 +99,9 @@ public interface TaskContext {
    *
    * <p>Can be repeated, as a handler does that is resumed: if the key was answered already the
    * stored answer is returned at once; if the same question is still open, this waits for its
-   * answer, with the whole timeout again. After a timeout the question stays open.
+   * answer, with the whole timeout again. After a timeout the question stays open. So the request
+   * must not hold anything that changes between two runs of the handler: it would be another
+   * question under the same key.
    *
    * @param key names the question, uniquely for the life of the task
    * @param type the class of the answer, read as by {@link Variables#as}

@@ -23,6 +23,22 @@ final class Commands {
     }
   }
 
+  /** Reads a number that must not be negative. */
+  static final class CountConverter implements ITypeConverter<Long> {
+    @Override
+    public Long convert(String value) {
+      try {
+        long count = Long.parseLong(value);
+        if (count >= 0) {
+          return count;
+        }
+      } catch (NumberFormatException e) {
+        // As below.
+      }
+      throw new TypeConversionException("not a number from 0 on: " + value);
+    }
+  }
+
   private Commands() {}
 
   static CommandLine commandLine(Object command) {

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore.examples;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.modelcontextprotocol.spec.McpSchema.ElicitFormRequest;
+import io.modelcontextprotocol.spec.McpSchema.ElicitResult;
 import io.taskstore.examples.ServerProcess.ServerException;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,8 +18,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -61,18 +70,49 @@ final class DigestDemo implements Callable<Integer> {
       description = "Cancel the task when so much is done, to see it happen.")
   private @Nullable Integer cancelAfter;
 
+  @Option(
+      names = "--ask-above",
+      paramLabel = "N",
+      description =
+          "Let the task ask before it digests more than N files: ${DEFAULT-VALUE} (default).",
+      defaultValue = DigestServer.DEFAULT_ASK_ABOVE,
+      converter = Commands.CountConverter.class)
+  private long askAbove;
+
+  @ArgGroup private @Nullable FixedAnswer fixedAnswer;
+
+  @Option(names = "--audit", description = "Show the audit log of the server.")
+  private boolean audit;
+
   @Spec private CommandSpec spec;
 
   private final PrintStream out = System.out;
   private final PrintStream err = System.err;
   private final ProgressLine progress =
       new ProgressLine(out, Boolean.getBoolean("taskstore.examples.terminal"));
+  private final boolean interactive = Boolean.getBoolean("taskstore.examples.interactive");
+  private final CountDownLatch announced = new CountDownLatch(1);
   private volatile boolean interrupted;
   private volatile boolean finished;
 
   /** Runs the demo. */
   public static void main(String[] args) {
     System.exit(Commands.commandLine(new DigestDemo()).execute(args));
+  }
+
+  /** One of them at most. */
+  private static final class FixedAnswer {
+    @Option(
+        names = "--yes",
+        description = "If the task asks, say yes. Without a terminal that is what is said anyway.")
+    private boolean yes;
+
+    @Option(names = "--no", description = "If the task asks, say no, which cancels it.")
+    private boolean no;
+
+    boolean isYes() {
+      return yes && !no;
+    }
   }
 
   /** What task_status answers, as far as it is of interest here. */
@@ -95,7 +135,8 @@ final class DigestDemo implements Callable<Integer> {
     }
 
     String text() {
-      return message == null ? "" : message;
+      String text = message == null ? "" : Table.printable(message);
+      return is("cancelled") ? "cancelled: " + text : text;
     }
 
     double fraction() {
@@ -115,12 +156,14 @@ final class DigestDemo implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--cancel-after must be from 0 to 100: " + cancelAfter);
     }
-    try (ServerProcess server = ServerProcess.start(serverCommand(), this::logOfServer)) {
+    try (ServerProcess server =
+        ServerProcess.start(serverCommand(), this::logOfServer, this::answer)) {
       long begin = System.nanoTime();
       Status task = server.call("digest_folder", Map.of("folder", folder.toString()), Status.class);
       Runtime.getRuntime()
           .addShutdownHook(new Thread(() -> onExit(server, task.taskId()), "cancel"));
       out.println("task " + task.taskId() + " digests " + Table.printable(folder.toString()));
+      announced.countDown();
       Status end = follow(server, task);
       progress.close();
       finished = true;
@@ -152,11 +195,47 @@ final class DigestDemo implements Callable<Integer> {
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.addAll(List.of(DigestServer.class.getName(), "--store", storeOption.url()));
+    command.addAll(List.of("--ask-above", Long.toString(askAbove)));
+    if (audit) {
+      command.add("--audit");
+    }
     return command;
   }
 
   private void logOfServer(String line) {
-    err.println("server: " + line);
+    progress.printApart(err, "server: " + line);
+  }
+
+  /** Answers a question of the task: asks whoever sits at the terminal, or says what was said. */
+  private ElicitResult answer(ElicitFormRequest request) {
+    try {
+      announced.await(); // first things first
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    String question = Table.printable(request.message());
+    boolean yes = fixedAnswer == null || fixedAnswer.isYes();
+    if (fixedAnswer == null && interactive) {
+      yes = askOnTerminal(question);
+    } else {
+      progress.printApart(out, question + (yes ? " yes" : " no"));
+    }
+    return ElicitResult.builder(yes ? ElicitResult.Action.ACCEPT : ElicitResult.Action.DECLINE)
+        .content(Map.of())
+        .build();
+  }
+
+  private boolean askOnTerminal(String question) {
+    progress.pause(question + " [y/N] ");
+    @Nullable String line = null;
+    try {
+      // Not closed: it is the terminal's.
+      line = new BufferedReader(new InputStreamReader(System.in, UTF_8)).readLine();
+    } catch (IOException e) {
+      // No answer is no.
+    }
+    progress.resume(line != null);
+    return line != null && List.of("y", "yes").contains(line.strip().toLowerCase(Locale.ROOT));
   }
 
   /** Asks for the task until it is finished. */

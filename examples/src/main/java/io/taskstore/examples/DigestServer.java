@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore.examples;
 
-import io.modelcontextprotocol.json.McpJsonDefaults;
 import io.modelcontextprotocol.json.McpJsonMapper;
 import io.modelcontextprotocol.server.McpServer;
 import io.modelcontextprotocol.server.McpSyncServer;
 import io.modelcontextprotocol.server.transport.StdioServerTransportProvider;
 import io.modelcontextprotocol.spec.McpSchema.ServerCapabilities;
-import io.taskstore.TaskStore;
+import io.taskstore.AuditListener;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.function.Consumer;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -32,13 +32,12 @@ import picocli.CommandLine.Option;
     name = "DigestServer",
     description = "MCP server on standard input and output that digests folders as tasks.")
 final class DigestServer implements Callable<Integer> {
-  private static final Duration PURGE_INTERVAL = Duration.ofMinutes(1);
-  private static final int PURGE_LIMIT = 1_000;
+  static final String DEFAULT_ASK_ABOVE = "100000";
+
+  private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
 
   /** How long calls may go on after the client has gone. */
   private static final Duration GRACE = Duration.ofSeconds(1);
-
-  private static final System.Logger LOGGER = System.getLogger(DigestServer.class.getName());
 
   @Option(
       names = "--store",
@@ -47,6 +46,18 @@ final class DigestServer implements Callable<Integer> {
       defaultValue = StoreOption.DEFAULT,
       converter = Commands.StoreConverter.class)
   private StoreOption storeOption = new StoreOption(StoreOption.DEFAULT);
+
+  @Option(
+      names = "--ask-above",
+      paramLabel = "N",
+      description =
+          "Let tasks ask before they digest more than N files: ${DEFAULT-VALUE} (default).",
+      defaultValue = DEFAULT_ASK_ABOVE,
+      converter = Commands.CountConverter.class)
+  private long askAbove;
+
+  @Option(names = "--audit", description = "Write an audit log to standard error.")
+  private boolean audit;
 
   private final PrintStream protocol;
 
@@ -59,6 +70,8 @@ final class DigestServer implements Callable<Integer> {
     // Nothing but protocol may go to standard output, whatever some library prints.
     PrintStream protocol = System.out;
     System.setOut(System.err);
+    // Unless somebody has set it otherwise, what is logged is a line each.
+    System.getProperties().putIfAbsent(LOG_FORMAT, "%4$s: %5$s%6$s%n");
     int exitCode = Commands.commandLine(new DigestServer(protocol)).execute(args);
     if (exitCode != CommandLine.ExitCode.OK) {
       System.exit(exitCode);
@@ -68,63 +81,51 @@ final class DigestServer implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    TaskStore store = storeOption.open();
-    startPurging(store);
-    serve(new ExitAtEnd(System.in), protocol, store, file -> {});
+    DigestService service =
+        new DigestService(
+            questions ->
+                storeOption.open(
+                    audit ? List.of(questions, AuditListener.hashingOwners()) : List.of(questions)),
+            DigestTask.ANSWER_TIMEOUT,
+            file -> {},
+            Clock.systemUTC());
+    // Also if it is told to end, what its tasks have reported is written.
+    Runtime.getRuntime().addShutdownHook(new Thread(service::close, "close"));
+    service.keepResuming();
+    serve(new ExitAtEnd(System.in, service::close), protocol, service, askAbove);
     return CommandLine.ExitCode.OK;
   }
 
   /**
    * Serves one client until {@code in} ends. Returns at once.
    *
-   * @param fileProbe is told which file is being read, for tests
+   * @param askAbove how many files a task digests without asking
    */
   static McpSyncServer serve(
-      InputStream in, OutputStream out, TaskStore store, Consumer<String> fileProbe) {
-    McpJsonMapper json = McpJsonDefaults.getMapper();
+      InputStream in, OutputStream out, DigestService service, long askAbove) {
+    McpJsonMapper json = Protocol.json();
     return McpServer.sync(new StdioServerTransportProvider(json, in, out))
         .serverInfo("taskstore-digest", "0.1.0")
         .instructions(
             "digest_folder begins to digest a folder and returns a task id at once. Ask task_status"
                 + " until the task is finished, then task_result. task_cancel stops it.")
         .capabilities(ServerCapabilities.builder().tools(false).build())
-        .tools(new DigestTools(store, json, fileProbe).specifications())
+        .requestTimeout(DigestTask.ANSWER_TIMEOUT)
+        .tools(new DigestTools(service, askAbove, json).specifications())
         .build();
   }
 
-  private static void startPurging(TaskStore store) {
-    Thread purger =
-        new Thread(
-            () -> {
-              try {
-                while (true) {
-                  Thread.sleep(PURGE_INTERVAL.toMillis());
-                  purge(store);
-                }
-              } catch (InterruptedException e) {
-                // Nobody does that; if somebody did it would mean to stop.
-              }
-            },
-            "purge");
-    purger.setDaemon(true);
-    purger.start();
-  }
-
-  private static void purge(TaskStore store) {
-    try {
-      store.purgeExpired(PURGE_LIMIT);
-    } catch (RuntimeException e) {
-      LOGGER.log(System.Logger.Level.WARNING, "Expired tasks could not be removed", e);
-    }
-  }
-
   /**
-   * Standard input, at whose end the process ends too: the SDK waits for calls that are being
-   * answered, and one that hangs (a folder on a network drive that is gone) would keep the process.
+   * Standard input, at whose end the tasks are given back and the process ends: the SDK waits for
+   * calls that are being answered, and one that hangs (a folder on a network drive that is gone)
+   * would keep the process.
    */
   private static final class ExitAtEnd extends FilterInputStream {
-    ExitAtEnd(InputStream in) {
+    private final Runnable close;
+
+    ExitAtEnd(InputStream in, Runnable close) {
       super(in);
+      this.close = close;
     }
 
     @Override
@@ -137,22 +138,21 @@ final class DigestServer implements Callable<Integer> {
       return checked(super.read(buffer, offset, length));
     }
 
-    private static int checked(int result) {
+    private int checked(int result) {
       if (result < 0) {
-        Thread exit = new Thread(ExitAtEnd::exitAfterGrace, "exit");
-        exit.setDaemon(true);
-        exit.start();
+        new Thread(this::exitAfterGrace, "exit").start();
       }
       return result;
     }
 
-    private static void exitAfterGrace() {
+    private void exitAfterGrace() {
       try {
         Thread.sleep(GRACE.toMillis());
       } catch (InterruptedException e) {
         // Then without it.
       }
-      Runtime.getRuntime().halt(CommandLine.ExitCode.OK);
+      close.run();
+      System.exit(CommandLine.ExitCode.OK);
     }
   }
 }

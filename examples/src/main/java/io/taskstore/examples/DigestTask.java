@@ -1,134 +1,146 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore.examples;
 
-import static io.taskstore.TaskChange.change;
-
+import io.taskstore.InputRequest;
 import io.taskstore.NewTask;
-import io.taskstore.Owner;
 import io.taskstore.Task;
-import io.taskstore.TaskChange;
-import io.taskstore.TaskEndedException;
-import io.taskstore.TaskError;
-import io.taskstore.TaskNotFoundException;
+import io.taskstore.TaskContext;
+import io.taskstore.TaskHandler;
 import io.taskstore.TaskStore;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The handler: digests a folder in the background, as a task. What it knows at any moment is in the
- * task, so whoever has the task's id can ask, on any connection.
+ * The handler: digests a folder as a task. What it knows is in the task, so whoever has the task's
+ * id can ask, and another server can go on if this one dies.
  */
-final class DigestTask {
+final class DigestTask implements TaskHandler {
   /** The name of the tool. */
   static final String METHOD = "digest_folder";
 
   /** The variable that holds the {@link FolderState}. */
   static final String STATE = "state";
 
-  /** How often progress is written at most, and how often it is worth asking for. */
+  /** The key of the question whether to digest so many files. */
+  static final String CONFIRM = "confirm";
+
+  /** How long to wait for an answer. */
+  static final Duration ANSWER_TIMEOUT = Duration.ofMinutes(10);
+
+  /** How often progress is worth writing, and asking for. */
   static final Duration INTERVAL = Duration.ofMillis(100);
 
   /** A large folder takes its time, and somebody may ask for the result the next morning. */
   private static final Duration TTL = Duration.ofDays(1);
 
-  private static final System.Logger LOGGER = System.getLogger(DigestTask.class.getName());
-
   private final TaskStore store;
-  private final Path folder;
+  private final Duration answerTimeout;
   private final Consumer<String> fileProbe;
-  private Task task;
-  private long lastWrite = System.nanoTime();
 
-  private DigestTask(TaskStore store, Path folder, Consumer<String> fileProbe, Task task) {
+  /**
+   * @param fileProbe is told which file is being read, for tests
+   */
+  DigestTask(TaskStore store, Duration answerTimeout, Consumer<String> fileProbe) {
     this.store = store;
-    this.folder = folder;
+    this.answerTimeout = answerTimeout;
     this.fileProbe = fileProbe;
-    this.task = task;
   }
 
   /**
-   * Creates the task and begins to work on it.
+   * What to do.
    *
-   * @param fileProbe is told which file is being read, for tests
-   * @return the task as it was created
+   * @param folder the absolute path
+   * @param askAbove with more files than these, ask first; null for never
    */
-  static Task start(TaskStore store, Owner owner, Path folder, Consumer<String> fileProbe) {
-    Task task =
-        store.create(
-            owner,
-            NewTask.of(METHOD, Map.of("folder", folder.toString()))
-                .ttl(TTL)
-                .pollInterval(INTERVAL)
-                .message("counting files"));
-    Thread worker =
-        new Thread(new DigestTask(store, folder, fileProbe, task)::run, "digest " + task.id());
-    worker.setDaemon(true);
-    worker.start();
-    return task;
-  }
+  record Params(String folder, @Nullable Long askAbove) {}
 
-  private void run() {
-    FolderDigest digest = new FolderDigest(folder, FolderState.START, this::report);
-    try {
-      FolderState end = digest.run();
-      Counts total = end.total();
-      end(
-          change()
-              .progress(total.bytes(), total.bytes())
-              .message(position(digest))
-              .remove(STATE)
-              .complete(DigestResult.of(folder.toString(), end)));
-    } catch (CancellationException e) {
-      end(progress(digest).message("cancelled after " + position(digest)).cancel());
-    } catch (TaskEndedException | TaskNotFoundException e) {
-      // Somebody has ended or deleted the task under us: nobody waits for this work any more.
-    } catch (IOException | RuntimeException | StackOverflowError e) {
-      String message = Objects.requireNonNullElse(e.getMessage(), "no details");
-      end(
-          change()
-              .fail(TaskError.of(message).withData(Map.of("type", e.getClass().getSimpleName()))));
+  /** The answer to a question, as MCP has it. */
+  private record Answer(@Nullable String action) {
+    boolean isYes() {
+      return "accept".equals(action);
     }
   }
 
-  /** Writes the progress if it is time to. The answer also tells whether to stop. */
-  private void report(FolderDigest digest) {
+  /** Returns the task to create. */
+  static NewTask newTask(Path folder, @Nullable Long askAbove) {
+    return NewTask.of(METHOD, new Params(folder.toString(), askAbove))
+        .ttl(TTL)
+        .pollInterval(INTERVAL)
+        .message("counting files");
+  }
+
+  @Override
+  public DigestResult run(TaskContext context)
+      throws IOException, InterruptedException, TimeoutException {
+    Params params = context.task().params(Params.class).orElseThrow();
+    FolderState start = context.variables().as(STATE, FolderState.class).orElse(FolderState.START);
+    FolderDigest digest =
+        new FolderDigest(
+            Path.of(params.folder()),
+            start,
+            watched -> report(context, watched),
+            state -> context.set(STATE, state));
+    digest.count();
+    if (params.askAbove() != null && digest.totalFiles() > params.askAbove()) {
+      confirm(context, params);
+    }
+    FolderState end = digest.run();
+    long bytes = end.total().bytes();
+    context.progress(bytes, bytes).message(position(digest)).remove(STATE);
+    return DigestResult.of(params.folder(), end);
+  }
+
+  /** Tells how far it is, as often as it likes: the store writes it now and then. */
+  private void report(TaskContext context, FolderDigest digest) {
     fileProbe.accept(digest.current());
-    long now = System.nanoTime();
-    if (now - lastWrite < INTERVAL.toNanos()) {
-      return;
+    if (digest.isCounting()) {
+      context.message("counting files, %d so far".formatted(digest.totalFiles()));
+    } else {
+      context.progress(digest.bytes(), digest.totalBytes()).message(position(digest));
     }
-    task = store.update(task, progress(digest));
-    lastWrite = now;
-    if (task.isCancelRequested()) {
-      throw new CancellationException();
+    context.throwIfCancelled();
+    if (Thread.currentThread().isInterrupted()) {
+      throw new CancellationException("the server ends; another one can go on");
     }
-  }
-
-  private static TaskChange progress(FolderDigest digest) {
-    return digest.isCounting()
-        ? change().message("counting files, %d so far".formatted(digest.totalFiles()))
-        : change()
-            .set(STATE, digest.state())
-            .progress(digest.bytes(), digest.totalBytes())
-            .message(position(digest));
   }
 
   private static String position(FolderDigest digest) {
     return "%d of %d files".formatted(digest.state().total().files(), digest.totalFiles());
   }
 
-  private void end(TaskChange ending) {
+  /** Asks whether to go on. When the task is resumed, the answer may be there already. */
+  private void confirm(TaskContext context, Params params)
+      throws InterruptedException, TimeoutException {
+    String what = "%s has more than %d files".formatted(params.folder(), params.askAbove());
+    // It must be the same whenever the handler runs: the number of files may have changed.
+    InputRequest question =
+        InputRequest.of(
+            "elicitation/create",
+            Map.of(
+                "message",
+                what + ". Digest it all the same?",
+                "requestedSchema",
+                Map.of("type", "object", "properties", Map.of())));
+    context.message(what + ", waiting for an answer");
+    Answer answer;
     try {
-      store.update(task, ending);
-    } catch (TaskEndedException | TaskNotFoundException e) {
-      // As above.
-    } catch (RuntimeException e) {
-      LOGGER.log(System.Logger.Level.ERROR, "The end of " + task + " could not be stored", e);
+      answer = context.ask(CONFIRM, question, Answer.class, answerTimeout);
+    } catch (TimeoutException e) {
+      throw new TimeoutException(
+          "%s, and nobody has said within %d s whether to digest it all the same"
+              .formatted(what, answerTimeout.toSeconds()));
+    }
+    if (!answer.isYes()) {
+      context.message(what + ", and the answer was not to digest it");
+      Task task = context.task();
+      store.requestCancel(task.owner(), task.id());
+      context.throwIfCancelled();
     }
   }
 }

@@ -18,28 +18,29 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Consumer;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The tools: one that begins a task, and four to follow it that any MCP client can call, also one
+ * The tools: one that begins a task, and five to follow it that any MCP client can call, also one
  * that knows nothing of tasks.
  */
 final class DigestTools {
-  /** Whoever started this process. */
-  private static final Owner OWNER = Owner.local();
+  private static final Owner OWNER = DigestService.OWNER;
 
+  private final DigestService service;
   private final TaskStore store;
+  private final long askAbove;
   private final McpJsonMapper json;
-  private final Consumer<String> fileProbe;
 
   /**
-   * @param fileProbe is told which file is being read, for tests
+   * @param askAbove how many files a task digests without asking
    */
-  DigestTools(TaskStore store, McpJsonMapper json, Consumer<String> fileProbe) {
-    this.store = store;
+  DigestTools(DigestService service, long askAbove, McpJsonMapper json) {
+    this.service = service;
+    this.store = service.store();
+    this.askAbove = askAbove;
     this.json = json;
-    this.fileProbe = fileProbe;
   }
 
   /** Something that the caller of a tool has to know, and is no fault of the server. */
@@ -63,18 +64,37 @@ final class DigestTools {
         Map.of("type", "string", "minLength", 1, "description", "The absolute path of the folder.");
     Map<String, Object> cursor =
         Map.of("type", "string", "description", "nextCursor of the page before.");
+    Map<String, Object> key =
+        Map.of("type", "string", "description", "The key of the question in inputRequests.");
+    Map<String, Object> action = Map.of("enum", List.of("accept", "decline", "cancel"));
+    Map<String, Object> response =
+        Map.of(
+            "type",
+            "object",
+            "description",
+            "The answer, as the result of an elicitation.",
+            "properties",
+            Map.of("action", action, "content", Map.of("type", "object")),
+            "required",
+            List.of("action"));
     return List.of(
         tool(
             DigestTask.METHOD,
             "Begins to digest a folder (SHA-256, lines, words and bytes of all files, totals by"
-                + " file type) and returns the id of the task at once.",
+                + " file type) and returns the id of the task at once. If the folder has more than "
+                + askAbove
+                + " files and the client supports elicitation, the task first asks whether to go"
+                + " on; it is cancelled if the answer is no, and fails if there is none in "
+                + DigestTask.ANSWER_TIMEOUT.toMinutes()
+                + " minutes.",
             false,
             schema(Map.of("folder", folder), "folder"),
             this::digestFolder),
         tool(
             "task_status",
             "Tells how far a task is. Call it again after pollIntervalMillis until status is"
-                + " completed, failed or cancelled.",
+                + " completed, failed or cancelled. While it is input_required, inputRequests has"
+                + " the questions that are open.",
             true,
             schema(Map.of("taskId", taskId), "taskId"),
             arguments -> status(task(arguments))),
@@ -90,6 +110,16 @@ final class DigestTools {
             true,
             schema(Map.of("cursor", cursor)),
             this::list),
+        tool(
+            "task_answer",
+            "Answers a question that a task has asked, for clients that were not asked themselves.",
+            false,
+            schema(
+                Map.of("taskId", taskId, "key", key, "response", response),
+                "taskId",
+                "key",
+                "response"),
+            this::answer),
         tool(
             "task_cancel",
             "Asks a task to stop. task_status tells when it has; a finished task stays as it is.",
@@ -111,11 +141,21 @@ final class DigestTools {
     } catch (IllegalArgumentException e) {
       throw new ToolException(String.valueOf(e.getMessage()));
     }
-    return status(DigestTask.start(store, OWNER, folder, fileProbe));
+    return status(service.start(folder, service.questions().hasClient() ? askAbove : null));
   }
 
   private Task task(Map<String, Object> arguments) {
     return store.get(OWNER, string(arguments, "taskId"));
+  }
+
+  private Map<String, @Nullable Object> answer(Map<String, Object> arguments) {
+    Task task = task(arguments);
+    String key = string(arguments, "key");
+    if (!task.inputRequests().containsKey(key)) {
+      throw new ToolException("Task %s has no open question %s".formatted(task.id(), key));
+    }
+    Object response = Objects.requireNonNull(arguments.get("response"), "response");
+    return status(store.provideInput(OWNER, task.id(), Map.of(key, response)));
   }
 
   private static Map<String, @Nullable Object> status(Task task) {
@@ -130,6 +170,9 @@ final class DigestTools {
               progress.total().ifPresent(total -> status.put("total", total));
             });
     task.error().ifPresent(error -> status.put("error", error(error)));
+    if (!task.inputRequests().isEmpty()) {
+      status.put("inputRequests", questions(task));
+    }
     status.put("cancelRequested", task.isCancelRequested());
     status.put("pollIntervalMillis", task.pollInterval().toMillis());
     status.put("version", task.version());
@@ -137,6 +180,18 @@ final class DigestTools {
     status.put("updatedAt", task.updatedAt().toString());
     task.expiresAt().ifPresent(expiry -> status.put("expiresAt", expiry.toString()));
     return status;
+  }
+
+  private static Map<String, Object> questions(Task task) {
+    Map<String, Object> questions = new LinkedHashMap<>();
+    task.inputRequests()
+        .forEach(
+            (key, request) ->
+                questions.put(
+                    key,
+                    Map.of(
+                        "method", request.method(), "params", request.params().orElse(Map.of()))));
+    return questions;
   }
 
   private static Map<String, @Nullable Object> error(TaskError error) {
@@ -189,11 +244,15 @@ final class DigestTools {
                     .build())
             .build();
     return new SyncToolSpecification(
-        tool, (exchange, request) -> answer(body, request.arguments()));
+        tool,
+        (exchange, request) -> {
+          service.questions().connect(exchange, store);
+          return result(body, request.arguments());
+        });
   }
 
   /** An exception would become an error of the protocol, of which a model never hears. */
-  private CallToolResult answer(Body body, @Nullable Map<String, Object> arguments) {
+  private CallToolResult result(Body body, @Nullable Map<String, Object> arguments) {
     try {
       Map<String, @Nullable Object> result = body.call(arguments == null ? Map.of() : arguments);
       return CallToolResult.builder()

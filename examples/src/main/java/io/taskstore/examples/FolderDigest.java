@@ -39,13 +39,21 @@ import org.jspecify.annotations.Nullable;
 final class FolderDigest {
   private static final int BUFFER_SIZE = 64 * 1024;
 
+  /** With so many small files, or so large ones, storing the state costs little beside the work. */
+  private static final int CHECKPOINT_ENTRIES = 100;
+
+  private static final long CHECKPOINT_BYTES = 4 << 20;
+
   private final Path folder;
   private final FolderState start;
   private final Consumer<FolderDigest> watcher;
+  private final Consumer<FolderState> checkpoints;
   private final byte[] buffer = new byte[BUFFER_SIZE];
   private FolderState state;
   private String current = "";
   private long currentBytes;
+  private int entriesSinceCheckpoint;
+  private long bytesAtCheckpoint;
   private boolean counting;
   private long totalFiles;
   private long totalBytes;
@@ -55,12 +63,19 @@ final class FolderDigest {
    * @param start where to begin
    * @param watcher is called before every folder and file and after every buffer that was read;
    *     what it throws ends the digest
+   * @param checkpoints is given the state now and then, to store it
    */
-  FolderDigest(Path folder, FolderState start, Consumer<FolderDigest> watcher) {
+  FolderDigest(
+      Path folder,
+      FolderState start,
+      Consumer<FolderDigest> watcher,
+      Consumer<FolderState> checkpoints) {
     this.folder = folder;
     this.start = start;
     this.state = start;
     this.watcher = watcher;
+    this.checkpoints = checkpoints;
+    this.bytesAtCheckpoint = start.total().bytes();
   }
 
   /**
@@ -103,12 +118,12 @@ final class FolderDigest {
     return state.total().bytes() + currentBytes;
   }
 
-  /** Whether the totals are still being counted. */
+  /** Whether the totals are being counted. */
   boolean isCounting() {
     return counting;
   }
 
-  /** How many files there are; an estimate, since others may add and remove some. */
+  /** How many files {@link #count} has found; an estimate, since others may add and remove some. */
   long totalFiles() {
     return totalFiles;
   }
@@ -119,20 +134,12 @@ final class FolderDigest {
   }
 
   /**
-   * Digests the folder.
+   * Counts the files, which is fast.
    *
-   * @return the state at the end
    * @throws IOException if the folder itself cannot be read
    */
-  FolderState run() throws IOException {
+  void count() throws IOException {
     counting = true;
-    count();
-    counting = false;
-    walk(entries(folder, ""));
-    return state;
-  }
-
-  private void count() throws IOException {
     Files.walkFileTree(
         folder,
         new SimpleFileVisitor<>() {
@@ -157,6 +164,18 @@ final class FolderDigest {
             return FileVisitResult.CONTINUE;
           }
         });
+    counting = false;
+  }
+
+  /**
+   * Digests the folder.
+   *
+   * @return the state at the end
+   * @throws IOException if the folder itself cannot be read
+   */
+  FolderState run() throws IOException {
+    walk(entries(folder, ""));
+    return state;
   }
 
   private void walk(List<Entry> entries) {
@@ -172,14 +191,23 @@ final class FolderDigest {
           watcher.accept(this);
           walk(entries(entry.file(), entry.path()));
         } else {
-          FileDigest file = read(entry);
-          currentBytes = 0;
-          state = state.plus(file);
+          done(state.plus(read(entry)));
         }
       } catch (IOException e) {
-        currentBytes = 0;
-        state = state.skip(entry.path(), reason(e));
+        done(state.skip(entry.path(), reason(e)));
       }
+    }
+  }
+
+  private void done(FolderState next) {
+    state = next;
+    currentBytes = 0;
+    entriesSinceCheckpoint++;
+    if (entriesSinceCheckpoint >= CHECKPOINT_ENTRIES
+        || state.total().bytes() - bytesAtCheckpoint >= CHECKPOINT_BYTES) {
+      checkpoints.accept(state);
+      entriesSinceCheckpoint = 0;
+      bytesAtCheckpoint = state.total().bytes();
     }
   }
 

@@ -14,7 +14,8 @@ import java.util.TreeMap;
  * @param position the entry that was done last, as its path in the folder; a folder that could not
  *     be read ends with {@code /}; empty at the beginning
  * @param listing the digest of all files so far
- * @param types totals by the extension of the files' names
+ * @param total the totals of all files so far
+ * @param types the same by the extension of the files' names
  * @param largest the largest files, the first one the largest
  * @param skippedCount how many files and folders could not be read
  * @param skipped the first of them, each with the reason
@@ -22,12 +23,13 @@ import java.util.TreeMap;
 record FolderState(
     String position,
     ListingDigest listing,
+    Counts total,
     Map<String, Counts> types,
     List<FileDigest> largest,
     long skippedCount,
     List<String> skipped) {
   static final FolderState START =
-      new FolderState("", ListingDigest.EMPTY, Map.of(), List.of(), 0, List.of());
+      new FolderState("", ListingDigest.EMPTY, Counts.NONE, Map.of(), List.of(), 0, List.of());
 
   /** Types beyond these go together as one, so that a folder of oddly named files stays small. */
   private static final int MAX_TYPES = 100;
@@ -53,6 +55,7 @@ record FolderState(
     return new FolderState(
         file.path(),
         listing.plus(file),
+        total.plus(file),
         newTypes,
         newLargest.subList(0, Math.min(MAX_LARGEST, newLargest.size())),
         skippedCount,
@@ -64,10 +67,6 @@ record FolderState(
     if (newSkipped.size() < MAX_SKIPPED) {
       newSkipped.add(path + ": " + reason);
     }
-    return new FolderState(path, listing, types, largest, skippedCount + 1, newSkipped);
-  }
-
-  Counts total() {
-    return types.values().stream().reduce(Counts.NONE, Counts::plus);
+    return new FolderState(path, listing, total, types, largest, skippedCount + 1, newSkipped);
   }
 }

@@ -18,6 +18,7 @@ final class ProgressLine {
   private final boolean terminal;
   private int shown;
   private int lastStep = -1;
+  private boolean paused;
   private boolean closed;
 
   ProgressLine(PrintStream out, boolean terminal) {
@@ -27,7 +28,7 @@ final class ProgressLine {
 
   /** Shows a fraction from 0 to 1 and a short text. */
   synchronized void show(double fraction, String text) {
-    if (closed) {
+    if (paused || closed) {
       return;
     }
     int percent = (int) (100 * fraction);
@@ -45,11 +46,45 @@ final class ProgressLine {
     }
   }
 
+  /** Prints something else, on a line of its own; the next {@link #show} begins a new line. */
+  synchronized void printApart(PrintStream to, String line) {
+    endLine();
+    to.println(line);
+  }
+
+  /** Shows a question on a line of its own, and nothing else until {@link #resume}. */
+  synchronized void pause(String question) {
+    endLine();
+    out.print(question);
+    out.flush();
+    shown = question.length();
+    paused = true;
+  }
+
+  /**
+   * Goes on.
+   *
+   * @param onNewLine whether somebody has ended the line of the question
+   */
+  synchronized void resume(boolean onNewLine) {
+    paused = false;
+    if (onNewLine) {
+      shown = 0;
+    }
+    endLine();
+  }
+
+  private void endLine() {
+    if (shown > 0) {
+      out.println();
+      out.flush();
+      shown = 0;
+    }
+  }
+
   /** Ends the line. Nothing is shown any more. */
   synchronized void close() {
-    if (!closed && shown > 0) {
-      out.println();
-    }
+    endLine();
     closed = true;
   }
 }

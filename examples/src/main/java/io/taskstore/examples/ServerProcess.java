@@ -5,10 +5,11 @@ import io.modelcontextprotocol.client.McpClient;
 import io.modelcontextprotocol.client.McpSyncClient;
 import io.modelcontextprotocol.client.transport.ServerParameters;
 import io.modelcontextprotocol.client.transport.StdioClientTransport;
-import io.modelcontextprotocol.json.McpJsonDefaults;
 import io.modelcontextprotocol.json.McpJsonMapper;
 import io.modelcontextprotocol.spec.McpSchema.CallToolRequest;
 import io.modelcontextprotocol.spec.McpSchema.CallToolResult;
+import io.modelcontextprotocol.spec.McpSchema.ElicitFormRequest;
+import io.modelcontextprotocol.spec.McpSchema.ElicitResult;
 import io.modelcontextprotocol.spec.McpSchema.Implementation;
 import io.modelcontextprotocol.spec.McpSchema.TextContent;
 import java.time.Duration;
@@ -21,6 +22,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -34,7 +36,7 @@ final class ServerProcess implements AutoCloseable {
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(20);
   private static final Duration CLOSE_TIMEOUT = Duration.ofMillis(1_500);
   private static final Duration LOOK_INTERVAL = Duration.ofMillis(20);
-  private static final McpJsonMapper JSON = McpJsonDefaults.getMapper();
+  private static final McpJsonMapper JSON = Protocol.json();
 
   /**
    * Runs what blocks. Not the common pool: with two processors it may have one thread, and the news
@@ -68,8 +70,12 @@ final class ServerProcess implements AutoCloseable {
    * Starts the server and waits until it answers.
    *
    * @param log is given the lines that the server writes to its standard error
+   * @param answers answers the questions of the server; may take its time
    */
-  static ServerProcess start(List<String> command, Consumer<String> log) {
+  static ServerProcess start(
+      List<String> command,
+      Consumer<String> log,
+      Function<ElicitFormRequest, ElicitResult> answers) {
     StdioClientTransport transport =
         new StdioClientTransport(
             ServerParameters.builder(command.get(0))
@@ -80,6 +86,7 @@ final class ServerProcess implements AutoCloseable {
     McpSyncClient client =
         McpClient.sync(transport)
             .clientInfo(Implementation.builder("taskstore-digest-demo", "0.1.0").build())
+            .elicitation(answers)
             .requestTimeout(CALL_TIMEOUT)
             .initializationTimeout(CALL_TIMEOUT)
             .build();

@@ -2,8 +2,12 @@
 package io.taskstore.examples;
 
 import io.taskstore.GenericTaskStore;
+import io.taskstore.TaskListener;
 import io.taskstore.TaskStore;
 import io.taskstore.memory.MemoryStorageBackend;
+import io.taskstore.spi.StorageBackend;
+import java.time.Duration;
+import java.util.List;
 
 /**
  * Where to keep the tasks, as the option {@code --store} says it.
@@ -16,6 +20,8 @@ record StoreOption(String url) {
   /** More digests at once would only wait for the same disk. */
   static final int MAX_ACTIVE_TASKS = 8;
 
+  private static final Duration SWEEP_INTERVAL = Duration.ofMinutes(1);
+
   StoreOption {
     if (!url.equals(DEFAULT)) {
       // Not the whole of it: what follows the scheme may hold a password.
@@ -25,12 +31,21 @@ record StoreOption(String url) {
     }
   }
 
-  /** Opens a store for as long as the process lives. */
-  TaskStore open() {
-    return GenericTaskStore.builder(MemoryStorageBackend.create())
+  /** Opens a store; what it stores lives as long as the process. */
+  TaskStore open(List<TaskListener> listeners) {
+    GenericTaskStore.Builder options = options(MemoryStorageBackend.create());
+    listeners.forEach(options::listener);
+    return options.build();
+  }
+
+  /** What is the same for every backend. */
+  static GenericTaskStore.Builder options(StorageBackend backend) {
+    return GenericTaskStore.builder(backend)
         // Standard input and output belong to whoever started the process, so there is one owner.
         .allowLocalOwner(true)
         .maxActiveTasks(MAX_ACTIVE_TASKS)
-        .build();
+        // A progress bar should move.
+        .progressInterval(DigestTask.INTERVAL)
+        .sweepInterval(SWEEP_INTERVAL);
   }
 }

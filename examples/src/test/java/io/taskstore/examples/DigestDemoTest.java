@@ -87,7 +87,8 @@ class DigestDemoTest {
   void demo_printsProgressAndTable() throws IOException, InterruptedException {
     Outcome outcome = run(folder.toString());
 
-    FolderState expected = new FolderDigest(folder, FolderState.START, watched -> {}).run();
+    FolderState expected =
+        new FolderDigest(folder, FolderState.START, watched -> {}, state -> {}).run();
     assertThat(outcome.err()).isEmpty();
     assertThat(outcome.exitCode()).isZero();
     assertThat(outcome.out().lines())
@@ -149,6 +150,11 @@ class DigestDemoTest {
     assertUsageError(run(temp + "/missing"), "no such folder: " + temp + "/missing");
     assertUsageError(run(folder + "/a.txt"), "not a folder: " + folder + "/a.txt");
     assertUsageError(run("--bogus"), "Unknown option: '--bogus'");
+    assertUsageError(
+        run("--ask-above", "-1"),
+        "Invalid value for option '--ask-above': not a number from 0 on: -1");
+    assertUsageError(
+        run("--yes", "--no"), "Error: --yes, --no are mutually exclusive (specify only one)");
   }
 
   @Test
@@ -156,7 +162,8 @@ class DigestDemoTest {
     Outcome outcome = run("--help");
 
     assertThat(outcome.exitCode()).isZero();
-    assertThat(outcome.out()).contains("examples/run", "--store", "--cancel-after", "FOLDER");
+    assertThat(outcome.out())
+        .contains("examples/run", "--store", "--cancel-after", "--ask-above", "--no", "FOLDER");
   }
 
   @Test
@@ -164,8 +171,58 @@ class DigestDemoTest {
     Outcome outcome = run("--cancel-after", "0", hugeFolder().toString());
 
     assertThat(outcome.err()).isEmpty();
-    assertThat(outcome.out()).contains("cancelled after 0 of 1 files").doesNotContain("total");
+    assertThat(outcome.out()).contains("cancelled: 0 of 1 files").doesNotContain("total");
     assertThat(outcome.exitCode()).isEqualTo(130);
+  }
+
+  @Test
+  void demo_taskAsks_saysYesWithoutATerminal() throws IOException, InterruptedException {
+    Outcome outcome = run("--ask-above", "1", folder.toString());
+
+    assertThat(outcome.err()).isEmpty();
+    assertThat(outcome.exitCode()).isZero();
+    assertThat(outcome.out().lines())
+        .containsOnlyOnce(folder + " has more than 1 files. Digest it all the same? yes")
+        .contains("100%  2 of 2 files");
+  }
+
+  @Test
+  void demo_taskAsks_no_isCancelled() throws IOException, InterruptedException {
+    Outcome outcome = run("--ask-above", "1", "--no", folder.toString());
+
+    assertThat(outcome.err()).isEmpty();
+    assertThat(outcome.exitCode()).isEqualTo(130);
+    assertThat(outcome.out().lines())
+        .contains(
+            folder + " has more than 1 files. Digest it all the same? no",
+            "cancelled: " + folder + " has more than 1 files, and the answer was not to digest it")
+        .noneMatch(line -> line.contains("sha256"));
+  }
+
+  @Test
+  void demo_taskAsks_asksOnTheTerminal() throws IOException, InterruptedException {
+    ProcessBuilder builder = demo("--ask-above", "1", folder.toString());
+    builder.command().add(1, "-Dtaskstore.examples.interactive=true");
+    Process process = builder.start();
+    process.getOutputStream().write("no\n".getBytes(StandardCharsets.UTF_8));
+
+    Outcome outcome = outcome(process, "");
+
+    assertThat(outcome.exitCode()).isEqualTo(130);
+    assertThat(outcome.out())
+        .contains(folder + " has more than 1 files. Digest it all the same? [y/N] ")
+        .contains("cancelled: ");
+  }
+
+  @Test
+  void demo_audit_showsWhatHappens() throws IOException, InterruptedException {
+    Outcome outcome = run("--audit", folder.toString());
+
+    assertThat(outcome.exitCode()).isZero();
+    assertThat(outcome.err().lines())
+        .allMatch(line -> line.startsWith("server: INFO: {\"at\":"))
+        .anyMatch(line -> line.contains("\"event\":\"created\""))
+        .anyMatch(line -> line.contains("\"event\":\"completed\""));
   }
 
   @Test
@@ -183,7 +240,7 @@ class DigestDemoTest {
 
     String rest = String.join("\n", reader.lines().toList());
     assertThat(process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)).isTrue();
-    assertThat(rest).contains("cancelled after 0 of 1 files");
+    assertThat(rest).contains("cancelled: 0 of 1 files");
     assertThat(process.exitValue()).isEqualTo(128 + 15);
     assertThat(servers)
         .allSatisfy(server -> server.onExit().get(TIMEOUT_SECONDS, TimeUnit.SECONDS));
@@ -225,6 +282,26 @@ class DigestDemoTest {
     assertThat(process.exitValue()).isZero();
     assertThat(seen).hasSizeGreaterThanOrEqualTo(7).allSatisfy(RawClient::parse);
     assertThat(Files.readString(temp.resolve("err"))).isEmpty();
+  }
+
+  @Test
+  void server_inputEnds_tasksAreGivenBack() throws IOException, InterruptedException {
+    Process process =
+        new ProcessBuilder(java(DigestServer.class, "--audit"))
+            .redirectError(temp.resolve("err").toFile())
+            .start();
+    RawClient client =
+        new RawClient(process.getInputStream(), process.getOutputStream()).initialize();
+    client.call("digest_folder", Map.of("folder", hugeFolder().toString()));
+
+    client.finish();
+
+    assertThat(process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.exitValue()).isZero();
+    assertThat(Files.readString(temp.resolve("err")).lines())
+        .last()
+        .asString()
+        .contains("\"event\":\"lease_released\"");
   }
 
   @Test

@@ -3,39 +3,42 @@ package io.taskstore.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.modelcontextprotocol.server.McpSyncServer;
 import io.taskstore.Owner;
 import io.taskstore.Task;
 import io.taskstore.TaskStore;
 import io.taskstore.examples.RawClient.Answer;
+import io.taskstore.memory.MemoryStorageBackend;
 import java.io.IOException;
-import java.nio.channels.Channels;
-import java.nio.channels.Pipe;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** The server and a client in this process, with pipes between them. */
+/** The server, its tools and its questions. */
 @Timeout(60)
 class DigestServerTest {
-  /** Long enough for the handler to think of writing its progress at the next file. */
-  private static final long PAUSE_MILLIS = DigestTask.INTERVAL.toMillis() + 50;
-
   @TempDir Path temp;
   private Path folder;
-  private final TaskStore store = new StoreOption(StoreOption.DEFAULT).open();
+  private final MemoryStorageBackend backend = MemoryStorageBackend.create();
+  private final List<TestServer> servers = new ArrayList<>();
   private volatile Consumer<String> fileProbe = file -> {};
-  private McpSyncServer server;
+  private TaskStore store;
   private RawClient client;
 
   @BeforeEach
@@ -44,24 +47,25 @@ class DigestServerTest {
     Files.writeString(folder.resolve("a.txt"), "one two\n");
     Files.writeString(folder.resolve("b.txt"), "three\n");
     Files.writeString(folder.resolve("c.md"), "# four\n");
-    Pipe toServer = Pipe.open();
-    Pipe toClient = Pipe.open();
-    server =
-        DigestServer.serve(
-            Channels.newInputStream(toServer.source()),
-            Channels.newOutputStream(toClient.sink()),
-            store,
-            file -> fileProbe.accept(file));
-    client =
-        new RawClient(
-                Channels.newInputStream(toClient.source()),
-                Channels.newOutputStream(toServer.sink()))
-            .initialize();
+    start(options());
+  }
+
+  private TestServer.Options options() {
+    return TestServer.over(backend).fileProbe(file -> fileProbe.accept(file));
+  }
+
+  /** Starts a server, which the tests talk to from now on. */
+  private void start(TestServer.Options options) {
+    TestServer server = options.start();
+    servers.add(server);
+    store = server.service().store();
+    client = server.client();
   }
 
   @AfterEach
   void stop() {
-    server.closeGracefully();
+    servers.forEach(TestServer::close);
+    backend.close();
   }
 
   private Answer digest(Path path) {
@@ -75,13 +79,18 @@ class DigestServerTest {
   }
 
   @Test
-  void tools_areFive_withStrictSchemas() {
+  void tools_areSix_withStrictSchemas() {
     List<?> tools = (List<?>) client.request("tools/list", Map.of()).get("tools");
 
     assertThat(tools)
         .extracting(tool -> RawClient.object(tool).get("name"))
         .containsExactlyInAnyOrder(
-            "digest_folder", "task_status", "task_result", "task_list", "task_cancel");
+            "digest_folder",
+            "task_status",
+            "task_result",
+            "task_list",
+            "task_answer",
+            "task_cancel");
     for (Object tool : tools) {
       assertThat(RawClient.object(RawClient.object(tool).get("inputSchema")))
           .containsEntry("additionalProperties", false)
@@ -108,7 +117,8 @@ class DigestServerTest {
         .as("the text says the same")
         .isEqualTo(answer.structured());
     DigestResult result = RawClient.convert(answer.structured(), DigestResult.class);
-    FolderState expected = new FolderDigest(folder, FolderState.START, watched -> {}).run();
+    FolderState expected =
+        new FolderDigest(folder, FolderState.START, watched -> {}, state -> {}).run();
     assertThat(result).isEqualTo(DigestResult.of(folder.toString(), expected));
     assertThat(result.total()).isEqualTo(new Counts(3, 3, 5, 21));
     assertThat(result.types())
@@ -118,43 +128,39 @@ class DigestServerTest {
 
     Task task = store.get(Owner.local(), begin.taskId());
     assertThat(task.method()).isEqualTo("digest_folder");
-    assertThat(task.params()).contains(Map.of("folder", folder.toString()));
-    assertThat(task.variables().isEmpty()).as("the state is of no use any more").isTrue();
+    assertThat(task.params(DigestTask.Params.class))
+        .as("this client cannot be asked")
+        .contains(new DigestTask.Params(folder.toString(), null));
   }
 
   @Test
   void digest_inTheMiddle_stateIsInTheTask_andCancelWorks() throws Exception {
-    CountDownLatch reached = new CountDownLatch(1);
+    Path many = Files.createDirectory(temp.resolve("many")).toRealPath();
+    for (int i = 100; i < 350; i++) {
+      Files.writeString(many.resolve("file." + i), "x\n");
+    }
     CountDownLatch release = new CountDownLatch(1);
     fileProbe =
         file -> {
-          if (file.equals("b.txt")) {
-            pause();
-          } else if (file.equals("c.md")) {
-            reached.countDown();
+          if (file.equals("file.250")) {
             await(release);
-            pause();
           }
         };
-    String id = digest(folder).taskId();
-    await(reached);
+    String id = digest(many).taskId();
 
-    Answer working = client.callTask("task_status", id);
-    assertThat(working.status()).isEqualTo("working");
-    assertThat(working.get("message")).isEqualTo("1 of 3 files");
-    assertThat(working.get("progress")).as("a.txt, and what is read of b.txt").isEqualTo(14);
-    assertThat(working.get("total")).isEqualTo(21);
-    FolderState state =
-        store
-            .get(Owner.local(), id)
-            .variables()
-            .as(DigestTask.STATE, FolderState.class)
-            .orElseThrow();
-    assertThat(state.position()).isEqualTo("a.txt");
-    assertThat(state.total()).isEqualTo(new Counts(1, 1, 2, 8));
-    assertThat(new FolderDigest(folder, state, watched -> {}).run())
+    Task seen = store.get(Owner.local(), id);
+    while (!seen.variables().contains(DigestTask.STATE)) {
+      seen = store.awaitChange(Owner.local(), id, seen.version(), Duration.ofSeconds(30));
+    }
+    Answer status = client.callTask("task_status", id);
+    assertThat(status.status()).isEqualTo("working");
+    assertThat(status.get("total")).isEqualTo(500);
+    FolderState state = seen.variables().as(DigestTask.STATE, FolderState.class).orElseThrow();
+    assertThat(state.position()).isEqualTo("file.199");
+    assertThat(state.total()).isEqualTo(new Counts(100, 100, 100, 200));
+    assertThat(new FolderDigest(many, state, watched -> {}, checkpoint -> {}).run())
         .as("from there somebody else could go on")
-        .isEqualTo(new FolderDigest(folder, FolderState.START, watched -> {}).run());
+        .isEqualTo(new FolderDigest(many, FolderState.START, watched -> {}, s -> {}).run());
     assertError(client.callTask("task_result", id), "is not finished");
 
     Answer asked = client.callTask("task_cancel", id);
@@ -164,17 +170,9 @@ class DigestServerTest {
 
     Answer end = client.awaitEnd(id);
     assertThat(end.status()).isEqualTo("cancelled");
-    assertThat(end.get("message")).isEqualTo("cancelled after 2 of 3 files");
+    assertThat(end.get("message")).isEqualTo("150 of 250 files");
     assertError(client.callTask("task_result", id), "was cancelled");
     assertThat(client.callTask("task_cancel", id).status()).as("again").isEqualTo("cancelled");
-  }
-
-  private static void pause() {
-    try {
-      Thread.sleep(PAUSE_MILLIS);
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
-    }
   }
 
   private static void await(CountDownLatch latch) {
@@ -192,7 +190,6 @@ class DigestServerTest {
         file -> {
           if (file.isEmpty()) {
             await(release);
-            pause();
           }
         };
     String id = digest(folder).taskId();
@@ -271,35 +268,143 @@ class DigestServerTest {
   }
 
   @Test
-  void digest_taskIsDeleted_handlerStops() {
-    CountDownLatch reached = new CountDownLatch(1);
+  void digest_taskIsDeleted_handlerStops() throws Exception {
     CountDownLatch release = new CountDownLatch(1);
-    List<String> files = new ArrayList<>();
+    BlockingQueue<Thread> workers = new LinkedBlockingQueue<>();
+    List<String> files = new CopyOnWriteArrayList<>();
     fileProbe =
         file -> {
-          if (file.equals("a.txt") && reached.getCount() > 0) {
-            reached.countDown();
+          if (file.equals("a.txt") && workers.isEmpty()) {
+            workers.add(Thread.currentThread());
             await(release);
-            pause();
           }
           files.add(file);
         };
     String id = digest(folder).taskId();
-    await(reached);
-    Thread worker =
-        Thread.getAllStackTraces().keySet().stream()
-            .filter(thread -> thread.getName().equals("digest " + id))
-            .findFirst()
-            .orElseThrow();
+    Thread worker = workers.take();
     store.delete(Owner.local(), id);
     release.countDown();
 
-    assertThat(worker)
-        .satisfies(thread -> thread.join(TimeUnit.SECONDS.toMillis(30)))
-        .matches(thread -> !thread.isAlive());
+    while (isAt(DigestTask.class, worker)) {
+      Thread.onSpinWait(); // bounded by the timeout of the class
+    }
     assertThat(files).contains("a.txt").doesNotContain("b.txt");
     assertError(client.callTask("task_status", id), "No task");
   }
+
+  private static boolean isAt(Class<?> type, Thread thread) {
+    return Stream.of(thread.getStackTrace())
+        .anyMatch(frame -> frame.getClassName().equals(type.getName()));
+  }
+
+  // --- questions ----------------------------------------------------------------------------
+
+  @Test
+  void ask_accepted_goesOn() throws Exception {
+    start(options().elicitation().askAbove(2));
+    client.answerAll("accept");
+
+    String id = digest(folder).taskId();
+
+    assertThat(client.awaitEnd(id).status()).isEqualTo("completed");
+    assertThat(client.questions()).hasSize(1);
+    assertThat(RawClient.object(client.questions().get(0).get("params")))
+        .containsEntry("message", folder + " has more than 2 files. Digest it all the same?")
+        .containsEntry("requestedSchema", Map.of("type", "object", "properties", Map.of()));
+    assertThat(store.get(Owner.local(), id).inputResponses().asMap())
+        .containsEntry(DigestTask.CONFIRM, Map.of("action", "accept", "content", Map.of()));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"decline", "cancel"})
+  void ask_notAccepted_cancelsTheTask(String action) throws Exception {
+    start(options().elicitation().askAbove(2));
+    client.answerAll(action);
+    List<String> files = new CopyOnWriteArrayList<>();
+    fileProbe = files::add;
+
+    Answer end = client.awaitEnd(digest(folder).taskId());
+
+    assertThat(end.status()).isEqualTo("cancelled");
+    assertThat(end.get("message"))
+        .isEqualTo(folder + " has more than 2 files, and the answer was not to digest it");
+    assertThat(files).as("nothing was read").containsOnly("");
+  }
+
+  @Test
+  void ask_fewFiles_isNotAsked() throws Exception {
+    start(options().elicitation().askAbove(3));
+
+    assertThat(client.awaitEnd(digest(folder).taskId()).status()).isEqualTo("completed");
+    assertThat(client.questions()).isEmpty();
+  }
+
+  @Test
+  void ask_clientCannotBeAsked_goesOn() throws Exception {
+    start(options().askAbove(0));
+
+    assertThat(client.awaitEnd(digest(folder).taskId()).status()).isEqualTo("completed");
+    assertThat(client.questions()).isEmpty();
+  }
+
+  @Test
+  void ask_noAnswer_fails() throws Exception {
+    start(options().elicitation().askAbove(2).answerTimeout(Duration.ofMillis(50)));
+
+    Answer end = client.awaitEnd(digest(folder).taskId());
+
+    assertThat(end.status()).isEqualTo("failed");
+    assertThat(RawClient.object(end.get("error")).get("message"))
+        .isEqualTo(
+            folder
+                + " has more than 2 files, and nobody has said within 0 s whether to digest it all"
+                + " the same");
+  }
+
+  @Test
+  void ask_open_isInTheStatus_andTaskAnswerAnswers() throws Exception {
+    start(options().elicitation().askAbove(2));
+    String id = digest(folder).taskId();
+
+    Answer status = client.awaitQuestion(id);
+
+    assertThat(RawClient.object(status.get("inputRequests")))
+        .containsOnlyKeys(DigestTask.CONFIRM)
+        .extractingByKey(DigestTask.CONFIRM)
+        .extracting(question -> RawClient.object(question).get("method"))
+        .isEqualTo("elicitation/create");
+    assertThat(status.get("message"))
+        .isEqualTo(folder + " has more than 2 files, waiting for an answer");
+    assertError(answer(id, "what", Map.of("action", "accept")), "no open question what");
+    assertError(answer(id, DigestTask.CONFIRM, Map.of("action", "perhaps")), "action");
+    assertError(answer(id, DigestTask.CONFIRM, "accept"), "response");
+    assertThat(client.callTask("task_status", id).status()).isEqualTo("input_required");
+
+    assertThat(answer(id, DigestTask.CONFIRM, Map.of("action", "accept")).isError()).isFalse();
+
+    assertThat(client.awaitEnd(id).status()).isEqualTo("completed");
+    assertThat(client.questions()).hasSize(1);
+    client.answer(client.questions().get(0), Map.of("action", "decline"));
+    assertThat(client.callTask("task_status", id).status()).as("too late").isEqualTo("completed");
+    assertError(answer(id, DigestTask.CONFIRM, Map.of("action", "accept")), "no open question");
+  }
+
+  private Answer answer(String id, String key, Object response) {
+    return client.call("task_answer", Map.of("taskId", id, "key", key, "response", response));
+  }
+
+  @Test
+  void cancel_whileAsking_works() throws Exception {
+    start(options().elicitation().askAbove(2));
+    String id = digest(folder).taskId();
+    client.awaitQuestion(id);
+
+    client.callTask("task_cancel", id);
+
+    assertThat(client.awaitEnd(id).status()).isEqualTo("cancelled");
+  }
+
+  // --- mistakes -----------------------------------------------------------------------------
 
   @Test
   void folder_mistakes_areErrorsOfTheTool() {

@@ -37,7 +37,7 @@ class FolderDigestTest {
   }
 
   private FolderState digest() throws IOException {
-    return new FolderDigest(folder, FolderState.START, watched -> {}).run();
+    return new FolderDigest(folder, FolderState.START, watched -> {}, state -> {}).run();
   }
 
   private List<String> visited() throws IOException {
@@ -51,7 +51,8 @@ class FolderDigestTest {
                   && (visited.isEmpty() || !visited.get(visited.size() - 1).equals(current))) {
                 visited.add(current);
               }
-            })
+            },
+            state -> {})
         .run();
     return visited;
   }
@@ -178,13 +179,15 @@ class FolderDigestTest {
               folder,
               FolderState.START,
               watched -> {
-                if (!watched.isCounting() && watched.state().total().files() == stop) {
+                if (watched.state().total().files() == stop) {
                   throw new CancellationException();
                 }
-              });
+              },
+              state -> {});
       assertThatThrownBy(first::run).isInstanceOf(CancellationException.class);
 
-      FolderState resumed = new FolderDigest(folder, first.state(), watched -> {}).run();
+      FolderState resumed =
+          new FolderDigest(folder, first.state(), watched -> {}, state -> {}).run();
 
       assertThat(resumed).as("stopped at file %d", stopAt).isEqualTo(whole);
     }
@@ -199,7 +202,10 @@ class FolderDigestTest {
         new FolderDigest(
                 folder,
                 whole,
-                watched -> assertThat(watched.isCounting()).as("only counts").isTrue())
+                watched -> {
+                  throw new AssertionError("reads " + watched.current());
+                },
+                state -> {})
             .run();
 
     assertThat(again).isEqualTo(whole);
@@ -211,24 +217,50 @@ class FolderDigestTest {
     write("b", "123");
     List<String> seen = new ArrayList<>();
 
-    new FolderDigest(
+    FolderDigest digest =
+        new FolderDigest(
             folder,
             FolderState.START,
-            watched -> {
-              if (!watched.isCounting()) {
+            watched ->
                 seen.add(
-                    watched.current()
-                        + " "
-                        + watched.bytes()
-                        + "/"
-                        + watched.totalBytes()
-                        + " of "
-                        + watched.totalFiles());
-              }
-            })
-        .run();
+                    "%s %s %d/%d of %d"
+                        .formatted(
+                            watched.isCounting() ? "counting" : "reading",
+                            watched.current(),
+                            watched.bytes(),
+                            watched.totalBytes(),
+                            watched.totalFiles())),
+            state -> {});
+    digest.count();
+    assertThat(seen).isNotEmpty().allMatch(line -> line.startsWith("counting  0/"));
+    seen.clear();
+    digest.run();
 
-    assertThat(seen).containsExactly("a 0/8 of 2", "a 5/8 of 2", "b 5/8 of 2", "b 8/8 of 2");
+    assertThat(seen)
+        .containsExactly(
+            "reading a 0/8 of 2", "reading a 5/8 of 2", "reading b 5/8 of 2", "reading b 8/8 of 2");
+  }
+
+  @Test
+  void run_checkpoints_comeWithSmallFilesAndLargeOnes_andCanBeGoneOnFrom() throws IOException {
+    for (int i = 0; i < 250; i++) {
+      write("small/%03d".formatted(i), "x");
+    }
+    write("large/a", "x".repeat(5_000_000));
+    write("large/b", "x");
+    List<FolderState> checkpoints = new ArrayList<>();
+
+    FolderState whole =
+        new FolderDigest(folder, FolderState.START, watched -> {}, checkpoints::add).run();
+
+    assertThat(checkpoints)
+        .extracting(FolderState::position)
+        .containsExactly("large/a", "small/098", "small/198");
+    for (FolderState checkpoint : checkpoints) {
+      assertThat(new FolderDigest(folder, checkpoint, watched -> {}, state -> {}).run())
+          .as("from %s", checkpoint.position())
+          .isEqualTo(whole);
+    }
   }
 
   @Test
@@ -245,7 +277,8 @@ class FolderDigestTest {
                   if (watched.current().equals("b")) {
                     delete(gone);
                   }
-                })
+                },
+                checkpoint -> {})
             .run();
 
     assertThat(state.total().files()).isEqualTo(2);
@@ -276,7 +309,8 @@ class FolderDigestTest {
                     delete(file);
                     link(file, secret);
                   }
-                })
+                },
+                checkpoint -> {})
             .run();
 
     assertThat(state.total()).isEqualTo(Counts.NONE);

@@ -3,7 +3,6 @@ package io.taskstore.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.modelcontextprotocol.json.McpJsonDefaults;
 import io.modelcontextprotocol.json.McpJsonMapper;
 import io.modelcontextprotocol.json.TypeRef;
 import java.io.BufferedReader;
@@ -17,22 +16,28 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An MCP client that writes and reads the lines itself, so that nothing that the server says
- * escapes it. For one thread.
+ * escapes it. For one thread. Questions of the server are heard, and answered if an answer was set,
+ * while it waits for something else.
  */
 final class RawClient {
-  private static final McpJsonMapper JSON = McpJsonDefaults.getMapper();
+  private static final McpJsonMapper JSON = Protocol.json();
   private static final int TIMEOUT_SECONDS = 30;
   private static final String END = "";
 
   private final OutputStream toServer;
   private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
   private final List<String> seen = new ArrayList<>();
+  private final List<Map<String, Object>> questions = new ArrayList<>();
+  private @Nullable Map<String, Object> answer;
   private int lastId;
 
   RawClient(InputStream fromServer, OutputStream toServer) {
@@ -71,6 +76,11 @@ final class RawClient {
 
   /** Shakes hands, as every client has to. */
   RawClient initialize() {
+    return initialize(Map.of());
+  }
+
+  /** Shakes hands as a client with these capabilities. */
+  RawClient initialize(Map<String, Object> capabilities) {
     Map<String, Object> result =
         request(
             "initialize",
@@ -78,7 +88,7 @@ final class RawClient {
                 "protocolVersion",
                 "2025-06-18",
                 "capabilities",
-                Map.of(),
+                capabilities,
                 "clientInfo",
                 Map.of("name", "raw", "version", "1")));
     assertThat(result).containsKeys("protocolVersion", "serverInfo", "capabilities");
@@ -86,12 +96,33 @@ final class RawClient {
     return this;
   }
 
+  /** Answers every question like this from now on. */
+  void answerAll(String action) {
+    answer = Map.of("action", action, "content", Map.of());
+  }
+
+  /** The questions so far, as requests of the protocol. */
+  List<Map<String, Object>> questions() {
+    return List.copyOf(questions);
+  }
+
+  /** Answers a question. */
+  void answer(Map<String, Object> question, Map<String, Object> result) {
+    send(Map.of("jsonrpc", "2.0", "id", question.get("id"), "result", result));
+  }
+
   Map<String, Object> request(String method, Map<String, Object> params) {
     lastId++;
     send(Map.of("jsonrpc", "2.0", "id", lastId, "method", method, "params", params));
     while (true) {
       Map<String, Object> message = parse(nextLine());
-      if (Integer.valueOf(lastId).equals(message.get("id"))) {
+      if (message.containsKey("method")) {
+        assertThat(message).containsEntry("method", "elicitation/create").containsKey("id");
+        questions.add(message);
+        if (answer != null) {
+          answer(message, answer);
+        }
+      } else if (Integer.valueOf(lastId).equals(message.get("id"))) {
         assertThat(message).as("answer to %s", method).containsKey("result");
         return object(message.get("result"));
       }
@@ -116,14 +147,23 @@ final class RawClient {
 
   /** Asks for the task until it is finished. */
   Answer awaitEnd(String taskId) throws InterruptedException {
+    return await(taskId, Set.of("completed", "failed", "cancelled")::contains);
+  }
+
+  /** Asks for the task until it has a question, and this client has heard it too. */
+  Answer awaitQuestion(String taskId) throws InterruptedException {
+    return await(taskId, status -> status.equals("input_required") && !questions.isEmpty());
+  }
+
+  private Answer await(String taskId, Predicate<String> wanted) throws InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
     while (true) {
       Answer status = callTask("task_status", taskId);
       assertThat(status.isError()).as(status.text()).isFalse();
-      if (!status.status().equals("working")) {
+      if (wanted.test(status.status())) {
         return status;
       }
-      assertThat(System.nanoTime()).as("task ends in time").isLessThan(deadline);
+      assertThat(System.nanoTime()).as("in time; now it is %s", status).isLessThan(deadline);
       Thread.sleep(20);
     }
   }
