@@ -6,9 +6,9 @@ package io.taskstore.contract;
  * {@link StorageBackendContract}, with the same harness; what is said there about names, skips,
  * known failures, tags and reports holds here too.
  */
-public abstract class TaskStoreContract extends TaskWorkStatements {
+public abstract class TaskStoreContract extends TaskSoakStatements {
   /** The statements of which at least a part needs neither a hook nor a trait. */
-  private static final int MINIMUM = 17;
+  private static final int MINIMUM = 20;
 
   /** Made by the test's framework. */
   protected TaskStoreContract() {}

@@ -5,7 +5,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Faults that {@link SeededTaskStore} can be given, each with the statements that must notice it.
+ * Faults that {@link SeededTaskStore} and {@link SeededWatchingStore} can be given, each with the
+ * statements that must notice it.
  */
 enum SeededStoreBug {
   NONE,
@@ -58,7 +59,41 @@ enum SeededStoreBug {
   LAST_REPORT_IS_DROPPED_AT_CANCEL("S19"),
   LAST_REPORT_IS_DROPPED_AT_CLOSE("S19"),
   LAST_REPORT_IS_DROPPED_AT_GIVING_BACK("S19"),
-  CONTEXT_SHOWS_WHAT_IS_WRITTEN_ONLY("S19");
+  CONTEXT_SHOWS_WHAT_IS_WRITTEN_ONLY("S19"),
+
+  // --- waiting ---
+  /** Only writes through the same store wake. */
+  WAITER_SLEEPS_THROUGH_AN_END_ELSEWHERE("S15"),
+  WAITER_IS_NOT_WOKEN_BY_ITS_OWN_STORE("S15"),
+  WAITER_MISSES_THE_LAST_LOOK("S15"),
+  /** The end is waited for, and a task that still works is returned. */
+  WAITER_RETURNS_AT_ANY_CHANGE("S15"),
+  EVERY_WAITER_LOOKS("S15"),
+  WAITER_SLEEPS_THROUGH_A_DELETE("S15"),
+  WAITER_OUTLIVES_THE_STORE("S15"),
+  WAITER_KEEPS_THE_INTERRUPT_FLAG("S15"),
+  INTERRUPT_OF_A_WAITER_IS_SWALLOWED("S15"),
+  KNOWN_VERSION_IS_RETURNED_AT_ONCE("S15"),
+  TIMEOUT_OF_A_WAIT_IS_SHORT("S15"),
+  TIMEOUT_OF_A_WAIT_IS_IGNORED("S15"),
+
+  // --- listeners ---
+  LISTENER_IS_TOLD_BEFORE_THE_COMMIT("S16"),
+  LISTENER_IS_TOLD_OF_A_LOST_RACE("S16"),
+  LISTENER_IS_TOLD_OF_A_REFUSED_CREATE("S16"),
+  LISTENER_IS_TOLD_OF_AN_UNKNOWN_OUTCOME("S16"),
+  LISTENER_IS_NOT_TOLD_OF_DELETIONS("S16"),
+  LISTENER_IS_TOLD_TWICE("S16"),
+  LISTENER_IS_TOLD_OUT_OF_ORDER("S16"),
+  LISTENER_IS_SILENCED_BY_ITS_FAILURE("S16"),
+
+  // --- the cache of finished tasks ---
+  NOTHING_IS_CACHED("S20"),
+  CACHE_FORGETS_THE_MAXIMUM_AGE("S20"),
+  CACHE_SHOWS_WHAT_WAS_DELETED_HERE("S20"),
+  CACHE_MIXES_UP_OWNERS("S20"),
+  CACHE_IGNORES_THE_EXPIRY("S20"),
+  CACHE_KEEPS_UNFINISHED_TASKS("S20");
 
   /** Parsed when asked for: a constant of an enum holds nothing that could change. */
   private final String noticedBy;
