@@ -71,8 +71,8 @@ final class Soak {
     ASKS,
     /** Fails in the middle. */
     FAILS,
-    /** Says nothing for a while in the middle. */
-    STANDS_STILL,
+    /** Takes long, so that others have it in hand when a worker comes back. */
+    TAKES_LONG,
     /** Somebody asks for its cancellation, sometimes too late. */
     REQUESTED_TO_CANCEL,
     /** Somebody cancels it, sometimes too late. */
@@ -431,7 +431,7 @@ final class Soak {
 
   private NewTask newTask() {
     int number = numbers.incrementAndGet();
-    Kind kind = number % 2 == 0 ? Kind.PLAIN : Kind.values()[number / 2 % Kind.values().length];
+    Kind kind = Kind.values()[number % Kind.values().length];
     return NewTask.of("soak")
         .set("number", number)
         .set("kind", kind.name())
@@ -501,6 +501,9 @@ final class Soak {
       // The server has gone.
     } catch (TaskEndedException | TaskConflictException e) {
       // Somebody was faster.
+    } catch (TaskNotFoundException e) {
+      // It was not kept, since the workers were gone, or its epoch is over. If a task that was kept
+      // is not there, whoever waits for it finds out.
     }
   }
 
@@ -527,8 +530,11 @@ final class Soak {
     for (int step = done.size() + 1; step <= steps; step++) {
       context.throwIfCancelled();
       pause(0, 6);
+      if (kind(task) == Kind.TAKES_LONG) {
+        server.standStill(random(150));
+      }
       if (step == middle(task)) {
-        inTheMiddle(context, server);
+        inTheMiddle(context);
       }
       done.add((long) step);
       TaskContext unused = context.set("done", done).progress(step, steps);
@@ -552,7 +558,7 @@ final class Soak {
     return null;
   }
 
-  private void inTheMiddle(TaskContext context, SoakServer server) throws Exception {
+  private void inTheMiddle(TaskContext context) throws Exception {
     Task task = context.task();
     switch (kind(task)) {
       case ASKS -> {
@@ -563,8 +569,7 @@ final class Soak {
         TaskContext unused = context.set("answer", answer);
       }
       case FAILS -> throw new IllegalStateException("as planned");
-      case STANDS_STILL -> server.standStill(50);
-      case PLAIN, CANCELLED, REQUESTED_TO_CANCEL -> {
+      case PLAIN, TAKES_LONG, CANCELLED, REQUESTED_TO_CANCEL -> {
         // Goes on.
       }
     }

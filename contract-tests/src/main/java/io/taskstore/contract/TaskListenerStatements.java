@@ -21,9 +21,14 @@ import io.taskstore.TaskStoreException;
 import io.taskstore.TaskUnreadableException;
 import io.taskstore.contract.BackendStorage.Damage;
 import io.taskstore.contract.CuttingBackend.Fate;
+import io.taskstore.spi.CreateResult;
+import io.taskstore.spi.PutResult;
+import io.taskstore.spi.RecordKey;
+import io.taskstore.spi.RecordValue;
 import io.taskstore.spi.StorageBackend;
 import io.taskstore.spi.VersionedRecord;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -34,6 +39,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -719,6 +726,91 @@ abstract class TaskListenerStatements extends TaskWaitStatements {
     }
     here.store().delete(two.owner(), task.id());
     assertThat(Ears.summaries(takeAll(here))).containsExactly("deleted");
+  }
+
+  /** Two writers come back from the storage in another order than that of their writes. */
+  @Test
+  final void s16_writeWhoseAnswerIsLate_isToldBeforeThoseThatFollowIt() throws Exception {
+    TwoStores two = twoStores();
+    LateBackend late = new LateBackend(two.backend());
+    Heard here = heard(two, late);
+    Task task = here.store().create(two.owner(), NewTask.of("work"));
+    assertThat(Ears.summaries(takeAll(here))).containsExactly("created 1");
+
+    late.holdNextAnswer();
+    BackgroundCall<Task> first = begin(() -> here.store().update(task, change().message("first")));
+    late.awaitWrite(patience());
+    for (int i = 3; i < 6; i++) {
+      assertThat(here.store().update(two.owner(), task.id(), change().message("next")).version())
+          .isEqualTo(i);
+    }
+    here.store().delete(two.owner(), task.id());
+    late.release();
+
+    assertThat(first.result().version()).isEqualTo(2);
+    assertThat(Ears.summaries(takeAll(here)))
+        .containsExactly("updated 2", "updated 3", "updated 4", "updated 5", "deleted");
+  }
+
+  @Test
+  final void s16_createWhoseAnswerIsLate_isToldBeforeTheUpdatesOfTheTask() throws Exception {
+    TwoStores two = twoStores();
+    LateBackend late = new LateBackend(two.backend());
+    Heard here = heard(two, late);
+
+    late.holdNextAnswer();
+    BackgroundCall<Task> create = begin(() -> here.store().create(two.owner(), NewTask.of("work")));
+    late.awaitWrite(patience());
+    List<Task> found = TaskSamples.listAll(two.other(), two.owner());
+    assertThat(found).as("the task that is created already").hasSize(1);
+    touch(here.store(), found.get(0));
+    late.release();
+
+    assertThat(create.result()).isEqualTo(found.get(0));
+    assertThat(Ears.summaries(takeAll(here))).containsExactly("created 1", "updated 2");
+  }
+
+  /** Holds the answer of a write that was made. */
+  private static final class LateBackend extends PassingBackend {
+    private final AtomicBoolean isNext = new AtomicBoolean();
+    private final CountDownLatch written = new CountDownLatch(1);
+    private final CountDownLatch released = new CountDownLatch(1);
+
+    LateBackend(StorageBackend delegate) {
+      super(delegate);
+    }
+
+    void holdNextAnswer() {
+      isNext.set(true);
+    }
+
+    void awaitWrite(Duration patience) throws InterruptedException {
+      assertThat(written.await(patience.toMillis(), TimeUnit.MILLISECONDS))
+          .as("the write has been made")
+          .isTrue();
+    }
+
+    void release() {
+      released.countDown();
+    }
+
+    private <T> T late(T answer) {
+      if (isNext.getAndSet(false)) {
+        written.countDown();
+        awaitUninterruptibly(released);
+      }
+      return answer;
+    }
+
+    @Override
+    public PutResult putIfVersion(RecordKey key, RecordValue value, long expected) {
+      return late(super.putIfVersion(key, value, expected));
+    }
+
+    @Override
+    public CreateResult createWithin(RecordKey key, RecordValue value, int max, Instant now) {
+      return late(super.createWithin(key, value, max, now));
+    }
   }
 
   @Test

@@ -36,7 +36,7 @@ abstract class TaskSoakStatements extends TaskCacheStatements {
 
   /** How many tasks the soak of every build has. */
   int soakTasks() {
-    return 300;
+    return 250;
   }
 
   @Test
