@@ -618,6 +618,9 @@ public final class GenericTaskStore implements TaskStore {
     for (int attempt = 1; ; attempt++) {
       // The content is not decoded: what cannot be read can be deleted.
       if (current == null || current.value().isExpired(now())) {
+        if (finished != null) {
+          finished.forget(key); // another store may have deleted it
+        }
         throw new TaskNotFoundException(taskId);
       }
       if (attempt > 1
@@ -709,12 +712,7 @@ public final class GenericTaskStore implements TaskStore {
     Objects.requireNonNull(handler, "handler");
     String worker = writeIds.next();
     Task task = told(owner, null, CREATE, () -> create(owner, newTask, worker));
-    try {
-      run(task, worker, executor, handler);
-    } catch (RuntimeException | Error e) {
-      undo(() -> delete(owner, task.id()), e);
-      throw e;
-    }
+    run(task, worker, executor, handler, () -> delete(owner, task.id()));
     return task;
   }
 
@@ -728,25 +726,30 @@ public final class GenericTaskStore implements TaskStore {
     if (!isHeld(task, worker)) {
       return Optional.empty();
     }
-    try {
-      run(task, worker, executor, handler);
-    } catch (RuntimeException | Error e) {
-      undo(() -> release(task, worker, TaskChange.change()), e);
-      throw e;
-    }
+    run(task, worker, executor, handler, () -> release(task, worker, TaskChange.change()));
     return Optional.of(task);
   }
 
-  /** Begins to run a handler, or throws and leaves nothing behind. */
-  private void run(Task task, String worker, Executor executor, TaskHandler handler) {
-    RecordKey key = new RecordKey(partition(task.owner()), task.id());
+  /**
+   * Begins to run a handler, or throws.
+   *
+   * @param undo what to do if the handler has not begun; one that has, in this very thread, has
+   *     ended its task itself whatever it lets through
+   */
+  private void run(
+      Task task, String worker, Executor executor, TaskHandler handler, Runnable undo) {
+    RecordKey key = new RecordKey(PARTITION_KIND + task.owner().storedForm(), task.id());
     RunningTask run = new RunningTask(new HeldTask(key, worker), task, handler);
     running.add(key, run);
     try {
+      ensureOpen(); // again: a close that came before the handler was added did not see it
       run.begin();
       executor.execute(run);
     } catch (RuntimeException | Error e) {
-      run.stop();
+      if (!run.hasBegun()) {
+        run.stop();
+        undo(undo, e);
+      }
       throw e;
     }
   }

@@ -90,6 +90,7 @@ final class RunningTask implements TaskContext, Runnable {
   private @Nullable Supplier<? extends TaskStoreException> lost;
   private @Nullable TaskStoreException refused;
   private boolean hasEnded;
+  private volatile boolean hasBegun;
   private long lastWrite;
   private long notBefore;
   private Scheduler.@Nullable Scheduled timer;
@@ -144,8 +145,14 @@ final class RunningTask implements TaskContext, Runnable {
     }
   }
 
+  /** Whether an executor has run the handler, or is about to. */
+  boolean hasBegun() {
+    return hasBegun;
+  }
+
   @Override
   public void run() {
+    hasBegun = true;
     @Nullable Object result = null;
     Throwable failure = null;
     try {

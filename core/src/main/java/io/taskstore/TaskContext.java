@@ -122,6 +122,8 @@ public interface TaskContext {
    *
    * @return whether the task is completed like this now; false if it had ended in another way, or
    *     was deleted, or the lease was lost
+   * @throws TaskStorageException if the storage fails or the store is closed; the task may be
+   *     unfinished, and this can be called again
    */
   boolean complete();
 

@@ -76,7 +76,7 @@ final class TaskWaits {
    * @param timeout how long to wait; if it is not positive this just looks, whatever the predicate
    *     says
    * @return the task for which the predicate held; or, when the time is over, the task by a last
-   *     look
+   *     look, which is the first one if that took all the time
    * @throws TaskNotFoundException if there is no such task, or it goes meanwhile
    * @throws TaskUnreadableException if what is stored cannot be read
    * @throws TaskStorageException if the first or the last look failed, or any other one for good

@@ -697,6 +697,36 @@ class RunningTaskTest {
   }
 
   @Test
+  void error_inTheThreadOfTheCaller_isNoRefusalOfTheExecutor() {
+    assertThatExceptionOfType(StackOverflowError.class)
+        .isThrownBy(
+            () ->
+                store.start(
+                    ALICE,
+                    WORK,
+                    Runnable::run,
+                    context -> {
+                      throw new StackOverflowError();
+                    }));
+    Task failed = store.list(ALICE, TaskQuery.newestFirst()).tasks().get(0);
+    assertThat(failed.status()).isEqualTo(TaskStatus.FAILED);
+
+    Task task = store.create(ALICE, WORK);
+    assertThatExceptionOfType(StackOverflowError.class)
+        .isThrownBy(
+            () ->
+                store.resume(
+                    ALICE,
+                    task.id(),
+                    Runnable::run,
+                    context -> {
+                      throw new StackOverflowError();
+                    }));
+    assertThat(store.get(ALICE, task.id()).status()).isEqualTo(TaskStatus.FAILED);
+    assertThat(store.isWorking()).isFalse();
+  }
+
+  @Test
   void result_thatIsRefused_failsTheTask() {
     Task notAnObject = run(context -> "text");
     Task tooLarge = run(context -> Map.of("r", Collections.nCopies(40, "x".repeat(30_000))));

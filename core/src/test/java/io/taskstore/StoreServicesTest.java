@@ -236,8 +236,12 @@ class StoreServicesTest {
 
     assertThatExceptionOfType(TaskNotFoundException.class)
         .isThrownBy(() -> store.requestCancel(ALICE, task.id()));
+    assertThat(store.get(ALICE, task.id())).as("cached still").isEqualTo(task);
     assertThatExceptionOfType(TaskNotFoundException.class)
         .isThrownBy(() -> store.delete(ALICE, task.id()));
+    assertThatExceptionOfType(TaskNotFoundException.class)
+        .as("after this store has found out")
+        .isThrownBy(() -> store.get(ALICE, task.id()));
   }
 
   // --- the sweeper --------------------------------------------------------------------------
