@@ -20,7 +20,7 @@ class DocumentedCodeTest {
   @TempDir Path output;
 
   private static List<Path> documents() throws IOException {
-    try (Stream<Path> docs = Files.list(DocumentedCode.ROOT.resolve("docs"))) {
+    try (Stream<Path> docs = Files.walk(DocumentedCode.ROOT.resolve("docs"))) {
       List<Path> all =
           new ArrayList<>(docs.filter(p -> p.toString().endsWith(".md")).sorted().toList());
       all.add(0, DocumentedCode.ROOT.resolve("README.md"));

@@ -102,11 +102,16 @@ abstract class DurabilityStatements extends ListingStatements {
       VersionedRecord record = insert(backend, key, value("first", true, null));
       // Versions 1 to 4.
       for (int update = 0; update < i % 4; update++) {
+        RecordValue next = values.get((i + update) % values.size());
         record =
             write(
                 update % 2 == 0 ? other : backend,
                 key,
-                values.get((i + update) % values.size()),
+                // The flag is never set again.
+                value(
+                    next.data().toByteArray(),
+                    next.active() && record.value().active(),
+                    next.expiresAt()),
                 record.version());
       }
       records.add(record);

@@ -125,7 +125,8 @@ abstract class InterleavingStatements extends VersionStatements {
         stage -> {
           RecordKey key = stage.given("id", value("old", true, later));
           return stage.race(
-              overwrite("put", key, value("first", true, null)),
+              // Not active, as the other: whichever comes last, the flag is not set again.
+              overwrite("put", key, value("first", false, null)),
               put("update", key, value("second", false, muchLater), 1));
         });
   }

@@ -33,7 +33,7 @@ final class Interleavings {
   private static final long WAITING_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
 
   /** How long a thread that waits for a time must make no progress: it may be polling. */
-  private static final long TIMED_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+  private static final long TIMED_NANOS = TimeUnit.MILLISECONDS.toNanos(8);
 
   /** How long a thread that runs must make no progress: it may be spinning, or reading a socket. */
   private static final long RUNNING_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
