@@ -6,22 +6,17 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Clock;
-import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
-import org.openjdk.jmh.runner.Runner;
-import org.openjdk.jmh.runner.RunnerException;
-import org.openjdk.jmh.runner.options.VerboseMode;
-import org.openjdk.jmh.util.Version;
 
 /** The program behind {@code benchmarks/run}. */
 final class Benchmarks {
   private static final String ALL = "all";
   private static final String QUICK = "--quick";
+  private static final String DIRECTORY = "--directory";
+  private static final String WITHOUT_MILLION = "--without-million";
 
   private final PrintStream out;
   private final PrintStream err;
@@ -50,6 +45,19 @@ final class Benchmarks {
     }
     List<String> names = new ArrayList<>(args);
     boolean quick = names.removeIf(QUICK::equals);
+    boolean million = !names.removeIf(WITHOUT_MILLION::equals);
+    Path directory = Path.of(System.getProperty("java.io.tmpdir"));
+    int at = names.indexOf(DIRECTORY);
+    if (at >= 0) {
+      names.remove(at);
+      if (at == names.size()) {
+        return wrongUsage(DIRECTORY + " needs a directory");
+      }
+      directory = Path.of(names.remove(at));
+      if (!Files.isDirectory(directory)) {
+        return wrongUsage("there is no directory " + directory);
+      }
+    }
     Optional<String> unknownOption = names.stream().filter(n -> n.startsWith("-")).findFirst();
     if (unknownOption.isPresent()) {
       return wrongUsage("there is no option " + unknownOption.get());
@@ -68,28 +76,26 @@ final class Benchmarks {
           Report.insert(read(), suite.name(), "");
         }
       }
+      Suite.Options options = new Suite.Options(quick, directory, million, out);
       for (Suite suite : suites) {
-        run(suite, quick);
+        run(suite, options);
       }
       return 0;
     } catch (IOException e) {
       return failed("docs/performance.md cannot be read or written: " + e);
     } catch (Report.ReportException e) {
       return failed("docs/performance.md is left as it is: " + e.getMessage());
-    } catch (RunnerException e) {
+    } catch (Suite.MeasurementException e) {
       return failed("the measurement has failed, more may stand above: " + e.getMessage());
     }
   }
 
-  private void run(Suite suite, boolean quick) throws IOException, RunnerException {
-    Settings settings = quick ? Settings.QUICK : Settings.FULL;
-    Map<Measured.Id, Measured> results =
-        Measured.of(new Runner(settings.of(suite, VerboseMode.NORMAL)).run());
-    String table = Report.table(suite, results, circumstances(settings));
+  private void run(Suite suite, Suite.Options options) throws IOException {
+    String table = suite.measure(options);
     out.println();
     out.print(table);
     out.println();
-    if (quick) {
+    if (options.quick()) {
       out.println("Figures of a quick run mean little, and are not written anywhere.");
       return;
     }
@@ -100,25 +106,6 @@ final class Benchmarks {
 
   private String read() throws IOException {
     return Files.readString(document, StandardCharsets.UTF_8);
-  }
-
-  /** Where and how it is measured; nothing that names the machine or its folders. */
-  private static String circumstances(Settings settings) throws IOException {
-    Path cpuInfo = Path.of("/proc/cpuinfo");
-    String architecture = System.getProperty("os.arch");
-    String processor =
-        Report.processor(Files.isReadable(cpuInfo) ? Files.readString(cpuInfo) : "", architecture);
-    return "%s, %d cores, %s (%s); Java %s (%s); %s UTC; JMH %s: %s."
-        .formatted(
-            processor,
-            Runtime.getRuntime().availableProcessors(),
-            System.getProperty("os.name"),
-            architecture,
-            System.getProperty("java.version"),
-            System.getProperty("java.vm.name"),
-            LocalDate.now(Clock.systemUTC()),
-            Version.getPlainVersion(),
-            settings);
   }
 
   private static List<Suite> suites(String name) {
@@ -133,8 +120,8 @@ final class Benchmarks {
     StringBuilder text = new StringBuilder();
     text.append(
         """
-        Usage: benchmarks/run [--quick] NAME
-        Measures a suite, prints its table, and writes that into docs/performance.md.
+        Usage: benchmarks/run [OPTIONS] NAME
+        Measures a suite, prints its tables, and writes them into docs/performance.md.
 
         """);
     Suites.ALL.forEach(s -> text.append("  %-10s %s%n".formatted(s.name(), s.title())));
@@ -142,8 +129,11 @@ final class Benchmarks {
     text.append(
         """
 
-          --quick    seconds instead of minutes, to try it out; nothing is written
-          --help     shows this
+          --quick              seconds instead of minutes, to try it out; nothing is written
+          --directory DIR      where the suite file makes its files, some 6 GB, and removes them;
+                               default: the directory for temporary files
+          --without-million    spares the suite file a million files, which take minutes to make
+          --help               shows this
 
         Exit code: 0 done, 1 failed, 2 wrong usage.
         """);

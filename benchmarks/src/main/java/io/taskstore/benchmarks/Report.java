@@ -17,13 +17,13 @@ final class Report {
    * @param circumstances where and how it was measured
    * @throws ReportException if a row has no figures: a gap would look like an answer
    */
-  static String table(Suite suite, Map<Measured.Id, Measured> results, String circumstances) {
+  static String table(JmhSuite suite, Map<Measured.Id, Measured> results, String circumstances) {
     StringBuilder text = new StringBuilder();
     text.append("**").append(suite.title()).append(".** ").append(circumstances).append("\n\n");
     text.append("| Operation | Ours, ops/s | Raw baseline | Raw, ops/s | Ours / raw | Ours, B/op |")
         .append(" Raw, B/op |\n");
     text.append("|---|--:|---|--:|--:|--:|--:|\n");
-    for (Suite.Row row : suite.rows()) {
+    for (JmhSuite.Row row : suite.rows()) {
       Measured ours = find(results, row, row.ours());
       Measured raw = find(results, row, row.raw());
       List<String> cells =
@@ -40,7 +40,8 @@ final class Report {
     return text.toString();
   }
 
-  private static Measured find(Map<Measured.Id, Measured> results, Suite.Row row, Measured.Id id) {
+  private static Measured find(
+      Map<Measured.Id, Measured> results, JmhSuite.Row row, Measured.Id id) {
     Measured measured = results.get(id);
     if (measured == null) {
       throw new ReportException(
@@ -60,11 +61,12 @@ final class Report {
     return figure(measured.opsPerSecond()) + " ± " + error;
   }
 
-  private static String figure(double value) {
+  /** Three digits. */
+  static String figure(double value) {
     return value < 100 ? rounded(value, 3).toPlainString() : whole(rounded(value, 3));
   }
 
-  private static String ratio(double value) {
+  static String ratio(double value) {
     return value < 0.1
         ? rounded(value, 2).toPlainString()
         : String.format(Locale.ROOT, "%.2f", value);
@@ -124,16 +126,5 @@ final class Report {
     ReportException(String message) {
       super(message);
     }
-  }
-
-  /** The model of the processor, from the text of Linux's {@code /proc/cpuinfo}. */
-  static String processor(String cpuInfo, String otherwise) {
-    return cpuInfo
-        .lines()
-        .filter(line -> line.startsWith("model name"))
-        .map(line -> line.substring(line.indexOf(':') + 1).strip())
-        .filter(model -> !model.isEmpty())
-        .findFirst()
-        .orElse(otherwise);
   }
 }

@@ -24,7 +24,7 @@ record Settings(int forks, int warmups, int iterations, Duration iteration) {
   /** The heap and the collector are fixed, or JVMs would choose them by the size of the machine. */
   private static final List<String> JVM = List.of("-Xms1g", "-Xmx1g", "-XX:+UseG1GC");
 
-  Options of(Suite suite, VerboseMode verbosity) {
+  Options of(JmhSuite suite, VerboseMode verbosity) {
     TimeValue time = TimeValue.milliseconds(iteration.toMillis());
     ChainedOptionsBuilder options =
         new OptionsBuilder()

@@ -1,57 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore.benchmarks;
 
-import java.util.LinkedHashSet;
-import java.util.List;
-import java.util.Map;
-import java.util.Set;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
-/**
- * Benchmarks that are run together and become one table.
- *
- * @param name what it is called on the command line, and in the markers of the document
- * @param title what it measures, for people
- */
-record Suite(String name, String title, List<Row> rows) {
-  Suite {
-    rows = List.copyOf(rows);
-  }
+/** What is measured together, and becomes one text in the document. */
+interface Suite {
+  /** What it is called on the command line, and in the markers of the document. */
+  String name();
+
+  /** What it measures, for people. */
+  String title();
 
   /**
-   * One line of a table: a benchmark, and beside it what it is to be compared with. A baseline may
-   * stand in several rows; it is measured once.
+   * Measures, and returns the text in Markdown.
    *
-   * @param type the class of both methods
-   * @param params the parameters of both, by name; none for a class without
-   * @param baselineName what the baseline does
+   * @throws IOException if the machine cannot be described
+   * @throws MeasurementException if there is no result
    */
-  record Row(
-      String operation,
-      Class<?> type,
-      Map<String, String> params,
-      String benchmark,
-      String baseline,
-      String baselineName) {
-    Row {
-      params = Map.copyOf(params);
-    }
+  String measure(Options options) throws IOException;
 
-    Measured.Id ours() {
-      return new Measured.Id(type.getName() + "." + benchmark, params);
-    }
+  /**
+   * How to measure.
+   *
+   * @param quick to see that all works; the figures mean little
+   * @param directory where files are made, in a directory of their own that is removed in the end
+   * @param million whether there is time for a million files
+   * @param progress where to say what is going on
+   */
+  record Options(boolean quick, Path directory, boolean million, PrintStream progress) {}
 
-    Measured.Id raw() {
-      return new Measured.Id(type.getName() + "." + baseline, params);
-    }
-  }
+  /** Something could not be measured. */
+  final class MeasurementException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
 
-  /** The full names of all benchmarks, each once. */
-  Set<String> benchmarks() {
-    Set<String> names = new LinkedHashSet<>();
-    for (Row row : rows) {
-      names.add(row.ours().benchmark());
-      names.add(row.raw().benchmark());
+    MeasurementException(String message, @Nullable Throwable cause) {
+      super(message, cause);
     }
-    return names;
   }
 }

@@ -5,18 +5,21 @@ import io.taskstore.CodecBenchmark;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * All suites. A new one needs a class of benchmarks, an entry here, and a pair of markers in the
- * document.
+ * document. What depends on a disk is no work for JMH, which measures one thing for long before it
+ * comes to the next.
  */
 final class Suites {
-  static final List<Suite> ALL = List.of(codec(), memory(), store());
+  static final List<JmhSuite> JMH = List.of(codec(), memory(), store());
+  static final List<Suite> ALL = Stream.concat(JMH.stream(), Stream.of(new FileSuite())).toList();
 
   private Suites() {}
 
-  private static Suite codec() {
-    List<Suite.Row> rows = new ArrayList<>();
+  private static JmhSuite codec() {
+    List<JmhSuite.Row> rows = new ArrayList<>();
     for (String kilobytes : List.of("1", "16", "300")) {
       codecRow(rows, "write a task as it was read", kilobytes, "encode", "rawEncode", "write map");
       codecRow(
@@ -42,18 +45,18 @@ final class Suites {
           "rawUpdate",
           "read map, put, write map");
     }
-    return new Suite("codec", "Reading and writing the stored form, beside Jackson", rows);
+    return new JmhSuite("codec", "Reading and writing the stored form, beside Jackson", rows);
   }
 
   private static void codecRow(
-      List<Suite.Row> rows,
+      List<JmhSuite.Row> rows,
       String operation,
       String kilobytes,
       String benchmark,
       String baseline,
       String baselineName) {
     rows.add(
-        new Suite.Row(
+        new JmhSuite.Row(
             operation + ", " + kilobytes + " KB",
             CodecBenchmark.class,
             Map.of("kilobytes", kilobytes),
@@ -62,8 +65,8 @@ final class Suites {
             baselineName));
   }
 
-  private static Suite memory() {
-    return new Suite(
+  private static JmhSuite memory() {
+    return new JmhSuite(
         "memory",
         "The memory backend with records of 1 KB, beside maps of Java",
         List.of(
@@ -98,14 +101,14 @@ final class Suites {
                 "`ConcurrentHashMap.replace` until it is")));
   }
 
-  private static Suite.Row memoryRow(
+  private static JmhSuite.Row memoryRow(
       String operation, String benchmark, String baseline, String baselineName) {
-    return new Suite.Row(
+    return new JmhSuite.Row(
         operation, MemoryBenchmark.class, Map.of(), benchmark, baseline, baselineName);
   }
 
-  private static Suite store() {
-    return new Suite(
+  private static JmhSuite store() {
+    return new JmhSuite(
         "store",
         "The store over the memory backend with tasks of 1 KB, beside the backend alone",
         List.of(
@@ -134,9 +137,9 @@ final class Suites {
                 "`putIfVersion` until it is written")));
   }
 
-  private static Suite.Row storeRow(
+  private static JmhSuite.Row storeRow(
       String operation, String benchmark, String baseline, String baselineName) {
-    return new Suite.Row(
+    return new JmhSuite.Row(
         operation, StoreBenchmark.class, Map.of(), benchmark, baseline, baselineName);
   }
 }

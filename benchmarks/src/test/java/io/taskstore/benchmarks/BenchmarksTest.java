@@ -38,13 +38,13 @@ class BenchmarksTest {
   @Test
   void help_listsEverySuite() {
     assertThat(run("--help")).isZero();
-    assertThat(out()).contains("--quick", "  codec ", "  memory ", "  store ", "  all ");
+    assertThat(out()).contains("--quick", "  codec ", "  memory ", "  store ", "  file ", "  all ");
   }
 
   @Test
   void unknownName_listsTheKnownOnes() {
     assertThat(run("nope")).isEqualTo(2);
-    assertThat(err()).contains("nope", "codec, memory, store, all");
+    assertThat(err()).contains("nope", "codec, memory, store, file, all");
   }
 
   @Test
@@ -53,6 +53,20 @@ class BenchmarksTest {
     assertThat(run("codec", "memory")).isEqualTo(2);
     assertThat(run("--fast", "codec")).isEqualTo(2);
     assertThat(err()).contains("name one suite", "--fast");
+  }
+
+  @Test
+  void directoryWrong_saysWhatIsWrong() {
+    assertThat(run("file", "--directory")).isEqualTo(2);
+    assertThat(err()).contains("--directory needs a directory");
+    assertThat(run("--directory", folder.resolve("none").toString(), "file")).isEqualTo(2);
+    assertThat(err()).contains("there is no directory", "none");
+  }
+
+  @Test
+  void optionsOfFile_areNoNames() {
+    assertThat(run("--directory", folder.toString(), "--without-million", "file")).isEqualTo(1);
+    assertThat(err()).contains("docs/performance.md cannot be read");
   }
 
   @Test

@@ -9,15 +9,16 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class ReportTest {
-  private static final Suite SUITE =
-      new Suite(
+  private static final JmhSuite SUITE =
+      new JmhSuite(
           "some",
           "Some things",
           List.of(
-              new Suite.Row("do it", Report.class, Map.of(), "ours", "raw", "`do`"),
-              new Suite.Row("do more", Report.class, Map.of("size", "16"), "ours", "raw", "`do`")));
-  private static final Suite.Row PLAIN = SUITE.rows().get(0);
-  private static final Suite.Row SIZED = SUITE.rows().get(1);
+              new JmhSuite.Row("do it", Report.class, Map.of(), "ours", "raw", "`do`"),
+              new JmhSuite.Row(
+                  "do more", Report.class, Map.of("size", "16"), "ours", "raw", "`do`")));
+  private static final JmhSuite.Row PLAIN = SUITE.rows().get(0);
+  private static final JmhSuite.Row SIZED = SUITE.rows().get(1);
   private static final String DOCUMENT =
       """
       Before.
@@ -100,14 +101,5 @@ class ReportTest {
         .hasMessageContaining("two lines");
     assertThatThrownBy(() -> Report.insert(end + begin, "some", ""))
         .hasMessageContaining("stands before");
-  }
-
-  @Test
-  void processor_isTheFirstModel_orTheArchitecture() {
-    assertThat(
-            Report.processor("processor\t: 0\nmodel name\t: Fast: One\nmodel name\t: Two\n", "x"))
-        .isEqualTo("Fast: One");
-    assertThat(Report.processor("processor\t: 0\nmodel name\t:\n", "riscv64")).isEqualTo("riscv64");
-    assertThat(Report.processor("", "aarch64")).isEqualTo("aarch64");
   }
 }

@@ -21,14 +21,14 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 /** No benchmark rots, and none is forgotten. */
 class SuitesTest {
   @SuppressWarnings("unused") // by name
-  private static final Collection<Suite> SUITES = Suites.ALL;
+  private static final Collection<JmhSuite> SUITES = Suites.JMH;
 
   /** In this JVM, once, for a moment. */
   private static final Settings SMOKE = new Settings(0, 0, 1, Duration.ofMillis(10));
 
   @ParameterizedTest
   @FieldSource("SUITES")
-  void everyBenchmark_runs_andEveryRowFindsItsResults(Suite suite) throws RunnerException {
+  void everyBenchmark_runs_andEveryRowFindsItsResults(JmhSuite suite) throws RunnerException {
     Collection<RunResult> results = new Runner(SMOKE.of(suite, VerboseMode.SILENT)).run();
 
     Map<Measured.Id, Measured> measured = Measured.of(results);
@@ -39,9 +39,9 @@ class SuitesTest {
     assertThat(measured.keySet()).as("what is measured stands in a row").isEqualTo(ids(suite));
   }
 
-  private static Set<Measured.Id> ids(Suite suite) {
+  private static Set<Measured.Id> ids(JmhSuite suite) {
     Set<Measured.Id> ids = new HashSet<>();
-    for (Suite.Row row : suite.rows()) {
+    for (JmhSuite.Row row : suite.rows()) {
       ids.add(row.ours());
       ids.add(row.raw());
     }
@@ -52,9 +52,9 @@ class SuitesTest {
   void everyMethodOfASuitesClass_standsInARow() {
     Set<String> methods = new HashSet<>();
     Set<String> inRows = new HashSet<>();
-    for (Suite suite : Suites.ALL) {
+    for (JmhSuite suite : Suites.JMH) {
       inRows.addAll(suite.benchmarks());
-      for (Suite.Row row : suite.rows()) {
+      for (JmhSuite.Row row : suite.rows()) {
         for (Method method : row.type().getDeclaredMethods()) {
           if (method.isAnnotationPresent(Benchmark.class)) {
             methods.add(row.type().getName() + "." + method.getName());
