@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore.examples;
 
+import java.time.Duration;
 import picocli.CommandLine;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.OptionSpec;
@@ -36,6 +37,25 @@ final class Commands {
         // As below.
       }
       throw new TypeConversionException("not a number from 0 on: " + value);
+    }
+  }
+
+  /** Reads a number of whole seconds, from one to a day. */
+  static final class SecondsConverter implements ITypeConverter<Duration> {
+    private static final long MAX = Duration.ofDays(1).toSeconds();
+
+    @Override
+    public Duration convert(String value) {
+      try {
+        long seconds = Long.parseLong(value);
+        if (seconds >= 1 && seconds <= MAX) {
+          return Duration.ofSeconds(seconds);
+        }
+      } catch (NumberFormatException e) {
+        // As below.
+      }
+      throw new TypeConversionException(
+          "not a number of seconds from 1 to %d: %s".formatted(MAX, value));
     }
   }
 

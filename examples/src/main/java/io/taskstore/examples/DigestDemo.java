@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.modelcontextprotocol.spec.McpSchema.ElicitFormRequest;
 import io.modelcontextprotocol.spec.McpSchema.ElicitResult;
+import io.taskstore.examples.DigestTask.Place;
 import io.taskstore.examples.ServerProcess.ServerException;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -49,6 +50,12 @@ final class DigestDemo implements Callable<Integer> {
   private static final int MAX_ROWS = 20;
   private static final Duration CANCEL_TIMEOUT = Duration.ofSeconds(5);
 
+  /** So that nobody has to wait for long until another server goes on. */
+  private static final Duration CRASH_LEASE = Duration.ofSeconds(2);
+
+  /** So that even a small folder can be caught in the middle. */
+  private static final Duration CRASH_PACE = Duration.ofSeconds(4);
+
   @Parameters(
       arity = "0..1",
       paramLabel = "FOLDER",
@@ -59,7 +66,7 @@ final class DigestDemo implements Callable<Integer> {
   @Option(
       names = "--store",
       paramLabel = "URL",
-      description = "Where the server keeps its tasks: memory: (default).",
+      description = "Where the server keeps its tasks: " + StoreOption.HELP,
       defaultValue = StoreOption.DEFAULT,
       converter = Commands.StoreConverter.class)
   private StoreOption storeOption = new StoreOption(StoreOption.DEFAULT);
@@ -69,6 +76,14 @@ final class DigestDemo implements Callable<Integer> {
       paramLabel = "PERCENT",
       description = "Cancel the task when so much is done, to see it happen.")
   private @Nullable Integer cancelAfter;
+
+  @Option(
+      names = "--crash",
+      description = {
+        "Kill the server when half is done, and start it again: it goes on from there.",
+        "The server takes its time, so that even a small folder can be caught in the middle."
+      })
+  private boolean crash;
 
   @Option(
       names = "--ask-above",
@@ -92,6 +107,8 @@ final class DigestDemo implements Callable<Integer> {
       new ProgressLine(out, Boolean.getBoolean("taskstore.examples.terminal"));
   private final boolean interactive = Boolean.getBoolean("taskstore.examples.interactive");
   private final CountDownLatch announced = new CountDownLatch(1);
+  private boolean crashed;
+  private boolean resumed;
   private volatile boolean interrupted;
   private volatile boolean finished;
 
@@ -123,6 +140,8 @@ final class DigestDemo implements Callable<Integer> {
       @Nullable Long progress,
       @Nullable Long total,
       @Nullable Failure error,
+      @Nullable Place checkpoint,
+      @Nullable Place resumedFrom,
       long pollIntervalMillis) {
     record Failure(String message) {}
 
@@ -147,6 +166,12 @@ final class DigestDemo implements Callable<Integer> {
           ? 0
           : Math.min(1, (double) progress / total);
     }
+
+    /** Whether half is done, and stored. Where nothing has bytes, any file is as good. */
+    boolean isHalfDone() {
+      boolean hasNoBytes = total != null && total == 0;
+      return !isFinished() && checkpoint != null && (hasNoBytes || fraction() >= 0.5);
+    }
   }
 
   @Override
@@ -155,6 +180,13 @@ final class DigestDemo implements Callable<Integer> {
     if (cancelAfter != null && (cancelAfter < 0 || cancelAfter > 100)) {
       throw new ParameterException(
           spec.commandLine(), "--cancel-after must be from 0 to 100: " + cancelAfter);
+    }
+    if (crash && !storeOption.isDurable()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--crash needs a store that outlives the server, as file: does: with "
+              + storeOption.url()
+              + " the task would be gone with it");
     }
     try (ServerProcess server =
         ServerProcess.start(serverCommand(), this::logOfServer, this::answer)) {
@@ -194,8 +226,12 @@ final class DigestDemo implements Callable<Integer> {
     }
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of(DigestServer.class.getName(), "--store", storeOption.url()));
+    command.addAll(List.of(DigestServer.class.getName(), "--store", storeOption.resolved().url()));
     command.addAll(List.of("--ask-above", Long.toString(askAbove)));
+    if (crash) {
+      command.addAll(List.of("--lease", Long.toString(CRASH_LEASE.toSeconds())));
+      command.addAll(List.of("--pace", Long.toString(CRASH_PACE.toSeconds())));
+    }
     if (audit) {
       command.add("--audit");
     }
@@ -248,15 +284,41 @@ final class DigestDemo implements Callable<Integer> {
         server.call("task_cancel", Map.of("taskId", task.taskId()), Status.class);
         cancelling = true;
       }
+      if (crash && !crashed && status.isHalfDone()) {
+        crash(server, status);
+      }
       Thread.sleep(status.pollIntervalMillis());
       waitIfInterrupted();
       status = server.call("task_status", Map.of("taskId", task.taskId()), Status.class);
+      tellResumed(status);
     }
     waitIfInterrupted();
     if (status.is("completed")) {
       progress.show(status.fraction(), status.text());
     }
     return status;
+  }
+
+  private void crash(ServerProcess server, Status status) {
+    crashed = true;
+    progress.printApart(out, "killing the server (SIGKILL) at %s".formatted(status.text()));
+    server.killAndReplace();
+    waitIfInterrupted();
+    progress.printApart(
+        out,
+        "another server is up; it goes on when the lease of the dead one, %d s, is over"
+            .formatted(CRASH_LEASE.toSeconds()));
+  }
+
+  private void tellResumed(Status status) {
+    Place place = status.resumedFrom();
+    if (place != null && !resumed) {
+      resumed = true;
+      progress.printApart(
+          out,
+          "resumed behind %s: %d files were done"
+              .formatted(Table.printable(place.position()), place.files()));
+    }
   }
 
   private int report(ServerProcess server, Status end, Duration elapsed) {
@@ -269,7 +331,9 @@ final class DigestDemo implements Callable<Integer> {
           "the task failed: " + (end.error() == null ? "no details" : end.error().message()));
       return CommandLine.ExitCode.SOFTWARE;
     }
-    print(server.call("task_result", Map.of("taskId", end.taskId()), DigestResult.class), elapsed);
+    DigestResult result =
+        server.call("task_result", Map.of("taskId", end.taskId()), DigestResult.class);
+    print(result, elapsed);
     if (out.checkError()) {
       err.println("the result could not be printed");
       return CommandLine.ExitCode.SOFTWARE;
@@ -277,7 +341,25 @@ final class DigestDemo implements Callable<Integer> {
     if (cancelAfter != null) {
       err.println("the task was done before it could be cancelled");
     }
-    return CommandLine.ExitCode.OK;
+    return crash ? reportCrash(result) : CommandLine.ExitCode.OK;
+  }
+
+  private int reportCrash(DigestResult result) {
+    long entries = result.total().files() + result.skippedCount();
+    if (crashed && resumed) {
+      return CommandLine.ExitCode.OK;
+    } else if (crashed) {
+      err.println("the task was not resumed, it began anew");
+    } else if (entries < 2) {
+      // It goes on behind whole files only.
+      err.println(
+          "there is nothing to kill at half: the folder has "
+              + (entries == 0 ? "no files" : "one file only"));
+      return CommandLine.ExitCode.OK;
+    } else {
+      err.println("the task was done before the server could be killed");
+    }
+    return CommandLine.ExitCode.SOFTWARE;
   }
 
   private void print(DigestResult result, Duration elapsed) {

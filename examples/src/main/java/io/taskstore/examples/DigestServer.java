@@ -34,6 +34,8 @@ import picocli.CommandLine.Option;
 final class DigestServer implements Callable<Integer> {
   static final String DEFAULT_ASK_ABOVE = "100000";
 
+  private static final String DEFAULT_LEASE = "30";
+
   private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
 
   /** How long calls may go on after the client has gone. */
@@ -42,7 +44,7 @@ final class DigestServer implements Callable<Integer> {
   @Option(
       names = "--store",
       paramLabel = "URL",
-      description = "Where to keep the tasks: memory: (default).",
+      description = "Where to keep the tasks: " + StoreOption.HELP,
       defaultValue = StoreOption.DEFAULT,
       converter = Commands.StoreConverter.class)
   private StoreOption storeOption = new StoreOption(StoreOption.DEFAULT);
@@ -55,6 +57,23 @@ final class DigestServer implements Callable<Integer> {
       defaultValue = DEFAULT_ASK_ABOVE,
       converter = Commands.CountConverter.class)
   private long askAbove;
+
+  @Option(
+      names = "--lease",
+      paramLabel = "SECONDS",
+      description =
+          "How long after the last sign of life of a server others go on with its tasks:"
+              + " ${DEFAULT-VALUE} (default).",
+      defaultValue = DEFAULT_LEASE,
+      converter = Commands.SecondsConverter.class)
+  private Duration lease = Duration.ZERO;
+
+  @Option(
+      names = "--pace",
+      paramLabel = "SECONDS",
+      description = "Let every digest take so long at least, to watch it.",
+      converter = Commands.SecondsConverter.class)
+  private Duration pace = Duration.ZERO;
 
   @Option(names = "--audit", description = "Write an audit log to standard error.")
   private boolean audit;
@@ -85,9 +104,9 @@ final class DigestServer implements Callable<Integer> {
         new DigestService(
             questions ->
                 storeOption.open(
+                    lease,
                     audit ? List.of(questions, AuditListener.hashingOwners()) : List.of(questions)),
-            DigestTask.ANSWER_TIMEOUT,
-            file -> {},
+            store -> new DigestTask(store, DigestTask.ANSWER_TIMEOUT, pace, file -> {}),
             Clock.systemUTC());
     // Also if it is told to end, what its tasks have reported is written.
     Runtime.getRuntime().addShutdownHook(new Thread(service::close, "close"));

@@ -11,6 +11,7 @@ import io.taskstore.TaskPage;
 import io.taskstore.TaskQuery;
 import io.taskstore.TaskStore;
 import io.taskstore.TaskStoreException;
+import io.taskstore.examples.StoreOption.OpenStore;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -22,7 +23,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -31,14 +31,19 @@ final class DigestService implements AutoCloseable {
   /** Whoever started this process. */
   static final Owner OWNER = Owner.local();
 
-  /** How often to look for tasks whose server has died; sooner where a lease ends sooner. */
-  static final Duration LOOK_INTERVAL = Duration.ofSeconds(30);
+  /**
+   * How often to look for tasks whose server has died or given them back; sooner where a lease ends
+   * sooner.
+   */
+  static final Duration LOOK_INTERVAL = Duration.ofSeconds(5);
 
   /** But not more often than this. */
   private static final Duration SHORTEST_LOOK_INTERVAL = Duration.ofSeconds(1);
 
   /** How long handlers have to stop. */
   private static final Duration STOP_TIMEOUT = Duration.ofSeconds(1);
+
+  private static final int PURGE_LIMIT = 1_000;
 
   private static final System.Logger LOGGER = System.getLogger(DigestService.class.getName());
 
@@ -51,23 +56,23 @@ final class DigestService implements AutoCloseable {
   private final ScheduledExecutorService timer =
       Executors.newSingleThreadScheduledExecutor(daemons("resume"));
   private final Questions questions = new Questions(threads, Protocol.json());
+  private final OpenStore opened;
   private final TaskStore store;
   private final TaskHandler handler;
   private final Clock clock;
 
   /**
    * @param opening opens the store; it has to tell the listener, and is closed with this
-   * @param answerTimeout how long tasks wait for answers
-   * @param fileProbe is told which file is being read, for tests
+   * @param handler makes the handler of the digests
    * @param clock the clock of the store
    */
   DigestService(
-      Function<TaskListener, TaskStore> opening,
-      Duration answerTimeout,
-      Consumer<String> fileProbe,
+      Function<TaskListener, OpenStore> opening,
+      Function<TaskStore, TaskHandler> handler,
       Clock clock) {
-    this.store = opening.apply(questions);
-    this.handler = new DigestTask(store, answerTimeout, fileProbe);
+    this.opened = opening.apply(questions);
+    this.store = opened.store();
+    this.handler = handler.apply(store);
     this.clock = clock;
   }
 
@@ -98,9 +103,24 @@ final class DigestService implements AutoCloseable {
 
   // --- tasks of other servers ---------------------------------------------------------------
 
-  /** Goes on with tasks whose server has died, now and whenever there may be one. */
+  /**
+   * Goes on with tasks whose server has died, now and whenever there may be one. Of those that are
+   * over some are removed at once: a store of programs that run for moments only would never be
+   * swept.
+   */
   void keepResuming() {
+    timer.execute(this::purge);
     timer.execute(this::resumeAndLookAgain);
+  }
+
+  private void purge() {
+    try {
+      store.purgeExpired(PURGE_LIMIT);
+    } catch (TaskStoreException e) {
+      if (!timer.isShutdown()) {
+        LOGGER.log(System.Logger.Level.WARNING, "Tasks that are over could not be removed", e);
+      }
+    }
   }
 
   private void resumeAndLookAgain() {
@@ -169,6 +189,6 @@ final class DigestService implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    store.close();
+    opened.close();
   }
 }

@@ -27,6 +27,9 @@ final class DigestTask implements TaskHandler {
   /** The variable that holds the {@link FolderState}. */
   static final String STATE = "state";
 
+  /** The variable that holds the {@link Place} at which the task was resumed last, if it was. */
+  static final String RESUMED = "resumed";
+
   /** The key of the question whether to digest so many files. */
   static final String CONFIRM = "confirm";
 
@@ -41,14 +44,19 @@ final class DigestTask implements TaskHandler {
 
   private final TaskStore store;
   private final Duration answerTimeout;
+  private final Duration atLeast;
   private final Consumer<String> fileProbe;
 
   /**
+   * @param atLeast how long a whole digest takes at least, for those who want to watch; zero for as
+   *     fast as it can. If it is not zero, each file is a place to go on from
    * @param fileProbe is told which file is being read, for tests
    */
-  DigestTask(TaskStore store, Duration answerTimeout, Consumer<String> fileProbe) {
+  DigestTask(
+      TaskStore store, Duration answerTimeout, Duration atLeast, Consumer<String> fileProbe) {
     this.store = store;
     this.answerTimeout = answerTimeout;
+    this.atLeast = atLeast;
     this.fileProbe = fileProbe;
   }
 
@@ -59,6 +67,18 @@ final class DigestTask implements TaskHandler {
    * @param askAbove with more files than these, ask first; null for never
    */
   record Params(String folder, @Nullable Long askAbove) {}
+
+  /**
+   * From where a digest can go on, or has gone on.
+   *
+   * @param position the last entry that was done, see {@link FolderState#position}
+   * @param files how many files were done
+   */
+  record Place(String position, long files) {
+    static Place of(FolderState state) {
+      return new Place(state.position(), state.total().files());
+    }
+  }
 
   /** The answer to a question, as MCP has it. */
   private record Answer(@Nullable String action) {
@@ -80,12 +100,17 @@ final class DigestTask implements TaskHandler {
       throws IOException, InterruptedException, TimeoutException {
     Params params = context.task().params(Params.class).orElseThrow();
     FolderState start = context.variables().as(STATE, FolderState.class).orElse(FolderState.START);
+    if (!start.position().isEmpty()) {
+      context.set(RESUMED, Place.of(start));
+    }
+    Pace pace = new Pace(atLeast);
     FolderDigest digest =
         new FolderDigest(
             Path.of(params.folder()),
             start,
-            watched -> report(context, watched),
-            state -> context.set(STATE, state));
+            watched -> report(context, watched, pace),
+            state -> context.set(STATE, state),
+            atLeast.isZero() ? FolderDigest.CHECKPOINT_ENTRIES : 1);
     digest.count();
     if (params.askAbove() != null && digest.totalFiles() > params.askAbove()) {
       confirm(context, params);
@@ -97,17 +122,37 @@ final class DigestTask implements TaskHandler {
   }
 
   /** Tells how far it is, as often as it likes: the store writes it now and then. */
-  private void report(TaskContext context, FolderDigest digest) {
+  private void report(TaskContext context, FolderDigest digest, Pace pace) {
     fileProbe.accept(digest.current());
     if (digest.isCounting()) {
       context.message("counting files, %d so far".formatted(digest.totalFiles()));
+      throwIfToStop(context);
     } else {
       context.progress(digest.bytes(), digest.totalBytes()).message(position(digest));
+      throwIfToStop(context);
+      pace.hold(done(digest), () -> throwIfToStop(context));
     }
+  }
+
+  private static void throwIfToStop(TaskContext context) {
     context.throwIfCancelled();
     if (Thread.currentThread().isInterrupted()) {
       throw new CancellationException("the server ends; another one can go on");
     }
+  }
+
+  /**
+   * How much is done, from 0 to 1. Files count as much as bytes, so that neither many empty files
+   * nor a single large one are done in no time.
+   */
+  private static double done(FolderDigest digest) {
+    FolderState state = digest.state();
+    double files = fraction(state.total().files() + state.skippedCount(), digest.totalFiles());
+    return (files + fraction(digest.bytes(), digest.totalBytes())) / 2;
+  }
+
+  private static double fraction(long done, long total) {
+    return total == 0 ? 0 : Math.min(1, (double) done / total);
   }
 
   private static String position(FolderDigest digest) {

@@ -13,6 +13,7 @@ import io.taskstore.TaskPage;
 import io.taskstore.TaskQuery;
 import io.taskstore.TaskStore;
 import io.taskstore.TaskStoreException;
+import io.taskstore.examples.DigestTask.Place;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -94,7 +95,8 @@ final class DigestTools {
             "task_status",
             "Tells how far a task is. Call it again after pollIntervalMillis until status is"
                 + " completed, failed or cancelled. While it is input_required, inputRequests has"
-                + " the questions that are open.",
+                + " the questions that are open. checkpoint is the file behind which another server"
+                + " would go on if this one died, resumedFrom the one behind which one has.",
             true,
             schema(Map.of("taskId", taskId), "taskId"),
             arguments -> status(task(arguments))),
@@ -173,6 +175,12 @@ final class DigestTools {
     if (!task.inputRequests().isEmpty()) {
       status.put("inputRequests", questions(task));
     }
+    task.variables()
+        .as(DigestTask.STATE, FolderState.class)
+        .ifPresent(state -> status.put("checkpoint", place(Place.of(state))));
+    task.variables()
+        .as(DigestTask.RESUMED, Place.class)
+        .ifPresent(place -> status.put("resumedFrom", place(place)));
     status.put("cancelRequested", task.isCancelRequested());
     status.put("pollIntervalMillis", task.pollInterval().toMillis());
     status.put("version", task.version());
@@ -180,6 +188,10 @@ final class DigestTools {
     status.put("updatedAt", task.updatedAt().toString());
     task.expiresAt().ifPresent(expiry -> status.put("expiresAt", expiry.toString()));
     return status;
+  }
+
+  private static Map<String, Object> place(Place place) {
+    return Map.of("position", place.position(), "files", place.files());
   }
 
   private static Map<String, Object> questions(Task task) {

@@ -40,7 +40,7 @@ final class FolderDigest {
   private static final int BUFFER_SIZE = 64 * 1024;
 
   /** With so many small files, or so large ones, storing the state costs little beside the work. */
-  private static final int CHECKPOINT_ENTRIES = 100;
+  static final int CHECKPOINT_ENTRIES = 100;
 
   private static final long CHECKPOINT_BYTES = 4 << 20;
 
@@ -48,6 +48,7 @@ final class FolderDigest {
   private final FolderState start;
   private final Consumer<FolderDigest> watcher;
   private final Consumer<FolderState> checkpoints;
+  private final int checkpointEntries;
   private final byte[] buffer = new byte[BUFFER_SIZE];
   private FolderState state;
   private String current = "";
@@ -58,23 +59,35 @@ final class FolderDigest {
   private long totalFiles;
   private long totalBytes;
 
+  /** A digest that gives its state as often as is worth it for a folder of any size. */
+  FolderDigest(
+      Path folder,
+      FolderState start,
+      Consumer<FolderDigest> watcher,
+      Consumer<FolderState> checkpoints) {
+    this(folder, start, watcher, checkpoints, CHECKPOINT_ENTRIES);
+  }
+
   /**
    * @param folder the folder
    * @param start where to begin
    * @param watcher is called before every folder and file and after every buffer that was read;
    *     what it throws ends the digest
    * @param checkpoints is given the state now and then, to store it
+   * @param checkpointEntries after how many files at the latest
    */
   FolderDigest(
       Path folder,
       FolderState start,
       Consumer<FolderDigest> watcher,
-      Consumer<FolderState> checkpoints) {
+      Consumer<FolderState> checkpoints,
+      int checkpointEntries) {
     this.folder = folder;
     this.start = start;
     this.state = start;
     this.watcher = watcher;
     this.checkpoints = checkpoints;
+    this.checkpointEntries = checkpointEntries;
     this.bytesAtCheckpoint = start.total().bytes();
   }
 
@@ -203,7 +216,7 @@ final class FolderDigest {
     state = next;
     currentBytes = 0;
     entriesSinceCheckpoint++;
-    if (entriesSinceCheckpoint >= CHECKPOINT_ENTRIES
+    if (entriesSinceCheckpoint >= checkpointEntries
         || state.total().bytes() - bytesAtCheckpoint >= CHECKPOINT_BYTES) {
       checkpoints.accept(state);
       entriesSinceCheckpoint = 0;

@@ -13,6 +13,7 @@ import io.modelcontextprotocol.spec.McpSchema.ElicitResult;
 import io.modelcontextprotocol.spec.McpSchema.Implementation;
 import io.modelcontextprotocol.spec.McpSchema.TextContent;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -21,6 +22,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -30,12 +32,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * An MCP server as a child process, with the SDK's client to talk to it. After {@link #close} it is
  * gone. If it dies earlier, the call that waits for it fails at once; by itself the SDK would
- * notice only when its time is up.
+ * notice only when its time is up. It can be killed, and another one takes its place.
  */
 final class ServerProcess implements AutoCloseable {
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(20);
   private static final Duration CLOSE_TIMEOUT = Duration.ofMillis(1_500);
   private static final Duration LOOK_INTERVAL = Duration.ofMillis(20);
+
+  /** How long the last words of a server may be under way when it has ended. */
+  private static final Duration LAST_WORDS_TIMEOUT = Duration.ofMillis(500);
+
   private static final McpJsonMapper JSON = Protocol.json();
 
   /**
@@ -49,13 +55,27 @@ final class ServerProcess implements AutoCloseable {
         thread.start();
       };
 
-  private final McpSyncClient client;
-  private final ProcessHandle process;
+  private final List<String> command;
+  private final Consumer<String> log;
+  private final Function<ElicitFormRequest, ElicitResult> answers;
 
-  private ServerProcess(McpSyncClient client, ProcessHandle process) {
-    this.client = client;
-    this.process = process;
+  /** Held while there is no server, so that whoever wants to call it waits for the next one. */
+  private final ReentrantLock replacing = new ReentrantLock();
+
+  private Running running;
+
+  private ServerProcess(
+      List<String> command,
+      Consumer<String> log,
+      Function<ElicitFormRequest, ElicitResult> answers) {
+    this.command = command;
+    this.log = log;
+    this.answers = answers;
+    this.running = launch();
   }
+
+  /** A process and the client that talks to it. */
+  private record Running(McpSyncClient client, ProcessHandle process) {}
 
   /** The server, or one of its tools, reports a failure. */
   static final class ServerException extends RuntimeException {
@@ -76,13 +96,18 @@ final class ServerProcess implements AutoCloseable {
       List<String> command,
       Consumer<String> log,
       Function<ElicitFormRequest, ElicitResult> answers) {
+    return new ServerProcess(command, log, answers);
+  }
+
+  private Running launch() {
+    FirstWords words = new FirstWords();
     StdioClientTransport transport =
         new StdioClientTransport(
             ServerParameters.builder(command.get(0))
                 .args(command.subList(1, command.size()))
                 .build(),
             JSON);
-    transport.setStdErrorHandler(log);
+    transport.setStdErrorHandler(words);
     McpSyncClient client =
         McpClient.sync(transport)
             .clientInfo(Implementation.builder("taskstore-digest-demo", "0.1.0").build())
@@ -107,14 +132,21 @@ final class ServerProcess implements AutoCloseable {
       if (process == null) {
         throw new ServerException("the server has ended unexpectedly", null);
       }
-      return new ServerProcess(client, process);
+      words.passOn(log);
+      return new Running(client, process);
     } catch (InterruptedException e) {
       stop(client, process);
       Thread.currentThread().interrupt();
       throw new ServerException("interrupted while the server was starting", e);
     } catch (ServerException e) {
+      List<String> lines = words.await(LAST_WORDS_TIMEOUT);
       // Otherwise the client's threads would go on.
       stop(client, process);
+      if (lines.size() == 1) {
+        // It says itself why.
+        throw new ServerException(lines.get(0), e);
+      }
+      lines.forEach(log);
       throw new ServerException("the server does not start: " + e.getMessage(), e);
     }
   }
@@ -134,9 +166,12 @@ final class ServerProcess implements AutoCloseable {
    * @throws ServerException if the tool reports an error, or the server has ended
    */
   <T> T call(String tool, Map<String, Object> arguments, Class<T> type) {
+    Running server = running();
     CallToolRequest request = CallToolRequest.builder(tool).arguments(arguments).build();
     CallToolResult result =
-        await(CompletableFuture.supplyAsync(() -> client.callTool(request), THREADS), process);
+        await(
+            CompletableFuture.supplyAsync(() -> server.client().callTool(request), THREADS),
+            server.process());
     if (Boolean.TRUE.equals(result.isError())) {
       throw new ServerException(text(result), null);
     }
@@ -148,6 +183,45 @@ final class ServerProcess implements AutoCloseable {
         .filter(TextContent.class::isInstance)
         .map(content -> ((TextContent) content).text())
         .collect(Collectors.joining("\n"));
+  }
+
+  /** Keeps what a server writes to its standard error until it is known whether it starts. */
+  private static final class FirstWords implements Consumer<String> {
+    private final List<String> kept = new ArrayList<>();
+    private @Nullable Consumer<String> log;
+
+    @Override
+    public synchronized void accept(String line) {
+      if (log == null) {
+        kept.add(line);
+      } else {
+        log.accept(line);
+      }
+    }
+
+    /** Tells the log, from now on at once. */
+    synchronized void passOn(Consumer<String> to) {
+      kept.forEach(to);
+      kept.clear();
+      log = to;
+    }
+
+    /** Returns what it has written, or is about to. */
+    List<String> await(Duration timeout) {
+      long deadline = System.nanoTime() + timeout.toNanos();
+      try {
+        while (lines().isEmpty() && System.nanoTime() < deadline) {
+          Thread.sleep(LOOK_INTERVAL.toMillis());
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      return lines();
+    }
+
+    private synchronized List<String> lines() {
+      return List.copyOf(kept);
+    }
   }
 
   /** Waits for an answer, and no longer than the process lives. */
@@ -170,10 +244,32 @@ final class ServerProcess implements AutoCloseable {
     }
   }
 
+  private Running running() {
+    replacing.lock();
+    try {
+      return running;
+    } finally {
+      replacing.unlock();
+    }
+  }
+
+  /** Kills the server, which hears nothing of it (SIGKILL), and starts another one like it. */
+  void killAndReplace() {
+    replacing.lock();
+    try {
+      running.process().destroyForcibly();
+      stop(running.client(), running.process());
+      running = launch();
+    } finally {
+      replacing.unlock();
+    }
+  }
+
   /** Ends the server. */
   @Override
   public void close() {
-    stop(client, process);
+    Running server = running();
+    stop(server.client(), server.process());
   }
 
   private static void stop(McpSyncClient client, @Nullable ProcessHandle process) {

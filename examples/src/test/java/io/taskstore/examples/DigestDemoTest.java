@@ -4,6 +4,8 @@ package io.taskstore.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import io.taskstore.examples.Programs.Outcome;
+import io.taskstore.examples.RawClient.Answer;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
@@ -12,7 +14,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -28,43 +29,14 @@ class DigestDemoTest {
 
   @TempDir Path temp;
   private Path folder;
+  private Programs programs;
 
   @BeforeEach
   void createFolder() throws IOException {
+    programs = new Programs(temp);
     folder = Files.createDirectory(temp.resolve("it's a folder")).toRealPath();
     Files.writeString(folder.resolve("a.txt"), "one two\n");
     Files.writeString(folder.resolve("b.md"), "# three\n");
-  }
-
-  /** What a process has printed. */
-  private record Outcome(int exitCode, String out, String err) {}
-
-  private static List<String> java(Class<?> main, String... arguments) {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Dfile.encoding=UTF-8", "-cp", System.getProperty("java.class.path")));
-    command.add(main.getName());
-    command.addAll(List.of(arguments));
-    return command;
-  }
-
-  private ProcessBuilder demo(String... arguments) {
-    ProcessBuilder builder = new ProcessBuilder(java(DigestDemo.class, arguments));
-    builder.redirectError(temp.resolve("err").toFile());
-    return builder;
-  }
-
-  private Outcome outcome(Process process, String outSoFar)
-      throws IOException, InterruptedException {
-    process.getOutputStream().close();
-    String out =
-        outSoFar + new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)).as("the demo ends").isTrue();
-    return new Outcome(process.exitValue(), out, Files.readString(temp.resolve("err")));
-  }
-
-  private Outcome run(String... arguments) throws IOException, InterruptedException {
-    return outcome(demo(arguments).start(), "");
   }
 
   /** A folder that takes long to read and no room. */
@@ -85,7 +57,7 @@ class DigestDemoTest {
 
   @Test
   void demo_printsProgressAndTable() throws IOException, InterruptedException {
-    Outcome outcome = run(folder.toString());
+    Outcome outcome = programs.runDemo(folder.toString());
 
     FolderState expected =
         new FolderDigest(folder, FolderState.START, watched -> {}, state -> {}).run();
@@ -107,7 +79,7 @@ class DigestDemoTest {
   @Test
   void demo_commandsToCompare_agree() throws IOException, InterruptedException {
     Tools.assumeOnPath("bash", "find", "sort", "xargs", "sha256sum", "wc", "tail");
-    List<String> lines = run(folder.toString()).out().lines().toList();
+    List<String> lines = programs.runDemo(folder.toString()).out().lines().toList();
 
     int first = lines.indexOf("  cd '" + temp.toRealPath() + "/it'\\''s a folder'");
     assertThat(first).isPositive();
@@ -131,10 +103,10 @@ class DigestDemoTest {
     } catch (InvalidPathException e) {
       assumeThat(e).as("needs a locale in which file names are Unicode").isNull();
     }
-    ProcessBuilder builder = demo(folder.toString());
+    ProcessBuilder builder = programs.demo(folder.toString());
     builder.environment().put("LC_ALL", "C");
 
-    Outcome outcome = outcome(builder.start(), "");
+    Outcome outcome = programs.outcome("demo", builder.start());
 
     String listing =
         Tools.shell(folder, "find . -type f -print0 | sort -z | xargs -0r sha256sum | sha256sum");
@@ -145,21 +117,64 @@ class DigestDemoTest {
   @Test
   void demo_mistakes_areOneLine() throws IOException, InterruptedException {
     assertUsageError(
-        run("--store", "ftp://x", folder.toString()),
-        "Invalid value for option '--store': unknown store: ftp: (supported: memory:)");
-    assertUsageError(run(temp + "/missing"), "no such folder: " + temp + "/missing");
-    assertUsageError(run(folder + "/a.txt"), "not a folder: " + folder + "/a.txt");
-    assertUsageError(run("--bogus"), "Unknown option: '--bogus'");
+        programs.runDemo("--store", "ftp://x", folder.toString()),
+        "Invalid value for option '--store': unknown store: ftp: (supported:"
+            + " file:DIRECTORY, memory:)");
+    assertUsageError(programs.runDemo(temp + "/missing"), "no such folder: " + temp + "/missing");
+    assertUsageError(programs.runDemo(folder + "/a.txt"), "not a folder: " + folder + "/a.txt");
+    assertUsageError(programs.runDemo("--bogus"), "Unknown option: '--bogus'");
     assertUsageError(
-        run("--ask-above", "-1"),
+        programs.runDemo("--ask-above", "-1"),
         "Invalid value for option '--ask-above': not a number from 0 on: -1");
     assertUsageError(
-        run("--yes", "--no"), "Error: --yes, --no are mutually exclusive (specify only one)");
+        programs.runDemo("--yes", "--no"),
+        "Error: --yes, --no are mutually exclusive (specify only one)");
+  }
+
+  @Test
+  void demo_storeCannotBeOpened_isOneLine() throws IOException, InterruptedException {
+    Outcome foreign = programs.runDemo("--store", "file:" + folder, folder.toString());
+    Outcome file = programs.runDemo("--store", "file:" + folder + "/a.txt", folder.toString());
+
+    assertThat(foreign.err().lines())
+        .singleElement()
+        .asString()
+        .startsWith("examples/run: DigestServer: the tasks cannot be kept: ")
+        .contains(folder.toString());
+    assertThat(foreign.exitCode()).isEqualTo(1);
+    assertThat(file.err().lines())
+        .singleElement()
+        .asString()
+        .startsWith("examples/run: DigestServer: the tasks cannot be kept: ")
+        .contains(folder + "/a.txt");
+    assertThat(file.exitCode()).isEqualTo(1);
+    assertThat(foreign.out() + file.out()).isEmpty();
+    assertThat(folder)
+        .isDirectoryNotContaining(other -> !other.toString().matches(".*[ab].(txt|md)"));
+  }
+
+  @Test
+  void demo_defaultStore_isOfTheUser_andOutlivesTheServer()
+      throws IOException, InterruptedException {
+    String out = programs.runDemo(folder.toString()).out();
+    assertThat(programs.defaultStore()).isNotEmptyDirectory();
+
+    Process process = programs.server().start();
+    RawClient client =
+        new RawClient(process.getInputStream(), process.getOutputStream()).initialize();
+    Answer list = client.call("task_list", Map.of());
+    client.finish();
+
+    assertThat((List<?>) list.get("tasks"))
+        .singleElement()
+        .extracting(task -> RawClient.object(task).get("taskId"))
+        .isEqualTo(out.split("\\s", 3)[1]);
+    assertThat(process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)).isTrue();
   }
 
   @Test
   void demo_help() throws IOException, InterruptedException {
-    Outcome outcome = run("--help");
+    Outcome outcome = programs.runDemo("--help");
 
     assertThat(outcome.exitCode()).isZero();
     assertThat(outcome.out())
@@ -168,7 +183,7 @@ class DigestDemoTest {
 
   @Test
   void demo_cancelAfter_cancelsTheTask() throws IOException, InterruptedException {
-    Outcome outcome = run("--cancel-after", "0", hugeFolder().toString());
+    Outcome outcome = programs.runDemo("--cancel-after", "0", hugeFolder().toString());
 
     assertThat(outcome.err()).isEmpty();
     assertThat(outcome.out()).contains("cancelled: 0 of 1 files").doesNotContain("total");
@@ -177,7 +192,7 @@ class DigestDemoTest {
 
   @Test
   void demo_taskAsks_saysYesWithoutATerminal() throws IOException, InterruptedException {
-    Outcome outcome = run("--ask-above", "1", folder.toString());
+    Outcome outcome = programs.runDemo("--ask-above", "1", folder.toString());
 
     assertThat(outcome.err()).isEmpty();
     assertThat(outcome.exitCode()).isZero();
@@ -188,7 +203,7 @@ class DigestDemoTest {
 
   @Test
   void demo_taskAsks_no_isCancelled() throws IOException, InterruptedException {
-    Outcome outcome = run("--ask-above", "1", "--no", folder.toString());
+    Outcome outcome = programs.runDemo("--ask-above", "1", "--no", folder.toString());
 
     assertThat(outcome.err()).isEmpty();
     assertThat(outcome.exitCode()).isEqualTo(130);
@@ -201,12 +216,12 @@ class DigestDemoTest {
 
   @Test
   void demo_taskAsks_asksOnTheTerminal() throws IOException, InterruptedException {
-    ProcessBuilder builder = demo("--ask-above", "1", folder.toString());
+    ProcessBuilder builder = programs.demo("--ask-above", "1", folder.toString());
     builder.command().add(1, "-Dtaskstore.examples.interactive=true");
     Process process = builder.start();
     process.getOutputStream().write("no\n".getBytes(StandardCharsets.UTF_8));
 
-    Outcome outcome = outcome(process, "");
+    Outcome outcome = programs.outcome("demo", process);
 
     assertThat(outcome.exitCode()).isEqualTo(130);
     assertThat(outcome.out())
@@ -216,7 +231,7 @@ class DigestDemoTest {
 
   @Test
   void demo_audit_showsWhatHappens() throws IOException, InterruptedException {
-    Outcome outcome = run("--audit", folder.toString());
+    Outcome outcome = programs.runDemo("--audit", folder.toString());
 
     assertThat(outcome.exitCode()).isZero();
     assertThat(outcome.err().lines())
@@ -228,7 +243,7 @@ class DigestDemoTest {
   @Test
   void demo_terminated_cancelsTheTaskAndLeavesNoServer() throws IOException, InterruptedException {
     // SIGTERM takes the way of Ctrl-C, and works also where SIGINT is ignored, as in some builds.
-    Process process = demo(hugeFolder().toString()).start();
+    Process process = programs.demo(hugeFolder().toString()).start();
     BufferedReader reader = process.inputReader(StandardCharsets.UTF_8);
     String line = reader.readLine();
     assertThat(line).contains(" digests ");
@@ -248,14 +263,14 @@ class DigestDemoTest {
 
   @Test
   void demo_serverDies_isOneLine() throws IOException, InterruptedException {
-    Process process = demo(hugeFolder().toString()).start();
+    Process process = programs.demo(hugeFolder().toString()).start();
     String line = process.inputReader(StandardCharsets.UTF_8).readLine();
     assertThat(line).contains(" digests ");
 
     process.descendants().forEach(ProcessHandle::destroyForcibly);
 
     assertThat(process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)).isTrue();
-    assertThat(Files.readString(temp.resolve("err")).lines())
+    assertThat(programs.errorLines("demo"))
         .containsExactly("examples/run: the server has ended unexpectedly");
     assertThat(process.exitValue()).isEqualTo(1);
   }
@@ -263,10 +278,7 @@ class DigestDemoTest {
   @Test
   void server_printsNothingButProtocol_andEndsWithItsInput()
       throws IOException, InterruptedException {
-    Process process =
-        new ProcessBuilder(java(DigestServer.class))
-            .redirectError(temp.resolve("err").toFile())
-            .start();
+    Process process = programs.server().start();
     RawClient client =
         new RawClient(process.getInputStream(), process.getOutputStream()).initialize();
     client.request("tools/list", Map.of());
@@ -281,15 +293,12 @@ class DigestDemoTest {
     assertThat(process.waitFor(10, TimeUnit.SECONDS)).as("the server ends").isTrue();
     assertThat(process.exitValue()).isZero();
     assertThat(seen).hasSizeGreaterThanOrEqualTo(7).allSatisfy(RawClient::parse);
-    assertThat(Files.readString(temp.resolve("err"))).isEmpty();
+    assertThat(programs.errorLines("server")).isEmpty();
   }
 
   @Test
   void server_inputEnds_tasksAreGivenBack() throws IOException, InterruptedException {
-    Process process =
-        new ProcessBuilder(java(DigestServer.class, "--audit"))
-            .redirectError(temp.resolve("err").toFile())
-            .start();
+    Process process = programs.server("--audit").start();
     RawClient client =
         new RawClient(process.getInputStream(), process.getOutputStream()).initialize();
     client.call("digest_folder", Map.of("folder", hugeFolder().toString()));
@@ -298,20 +307,46 @@ class DigestDemoTest {
 
     assertThat(process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).isZero();
-    assertThat(Files.readString(temp.resolve("err")).lines())
+    assertThat(programs.errorLines("server"))
         .last()
         .asString()
         .contains("\"event\":\"lease_released\"");
   }
 
   @Test
-  void server_unknownStore_isOneLine() throws IOException, InterruptedException {
-    Process process =
-        new ProcessBuilder(java(DigestServer.class, "--store", "nowhere:"))
-            .redirectError(temp.resolve("err").toFile())
-            .start();
+  void server_mistakes_areOneLine() throws IOException, InterruptedException {
+    assertSecondsRefused("--lease", "0");
+    assertSecondsRefused("--lease", "soon");
+    assertSecondsRefused("--pace", "86401");
+  }
 
-    Outcome outcome = outcome(process, "");
+  private void assertSecondsRefused(String option, String value)
+      throws IOException, InterruptedException {
+    Outcome outcome = programs.runServer("--store", "memory:", option, value);
+
+    assertThat(outcome.err().lines())
+        .singleElement()
+        .asString()
+        .contains("'" + option + "': not a number of seconds from 1 to 86400: " + value);
+    assertThat(outcome.exitCode()).isEqualTo(2);
+  }
+
+  @Test
+  void server_storeCannotBeOpened_isOneLine() throws IOException, InterruptedException {
+    Outcome outcome = programs.runServer("--store", "file:" + folder);
+
+    assertThat(outcome.err().lines())
+        .singleElement()
+        .asString()
+        .startsWith("DigestServer: the tasks cannot be kept: ")
+        .contains(folder.toString());
+    assertThat(outcome.out()).isEmpty();
+    assertThat(outcome.exitCode()).isEqualTo(1);
+  }
+
+  @Test
+  void server_unknownStore_isOneLine() throws IOException, InterruptedException {
+    Outcome outcome = programs.runServer("--store", "nowhere:");
 
     assertThat(outcome.err().lines())
         .singleElement()

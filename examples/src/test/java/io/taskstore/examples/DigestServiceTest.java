@@ -2,6 +2,7 @@
 package io.taskstore.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.taskstore.NewTask;
 import io.taskstore.Owner;
@@ -10,6 +11,7 @@ import io.taskstore.TaskQuery;
 import io.taskstore.TaskStatus;
 import io.taskstore.examples.RawClient.Answer;
 import io.taskstore.memory.MemoryStorageBackend;
+import io.taskstore.spi.ListQuery;
 import io.taskstore.spi.StorageBackend;
 import io.taskstore.spi.StorageUnavailableException;
 import java.io.IOException;
@@ -29,6 +31,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -111,17 +114,38 @@ class DigestServiceTest {
 
   /** The storage as a process sees it that dies. */
   private StorageBackend mortal(AtomicBoolean dead) {
+    return proxy(
+        operation -> {
+          if (dead.get()) {
+            throw new StorageUnavailableException(
+                operation, null, false, "this process is dead", null);
+          }
+        },
+        operation -> {});
+  }
+
+  /** The storage, which tells when somebody has looked for tasks. */
+  private StorageBackend watched(CountDownLatch looked) {
+    return proxy(
+        operation -> {},
+        operation -> {
+          if (operation.equals("listActive")) {
+            looked.countDown();
+          }
+        });
+  }
+
+  private StorageBackend proxy(Consumer<String> before, Consumer<String> after) {
     return (StorageBackend)
         Proxy.newProxyInstance(
             StorageBackend.class.getClassLoader(),
             new Class<?>[] {StorageBackend.class},
             (proxy, method, arguments) -> {
-              if (dead.get()) {
-                throw new StorageUnavailableException(
-                    method.getName(), null, false, "this process is dead", null);
-              }
+              before.accept(method.getName());
               try {
-                return method.invoke(backend, arguments);
+                Object result = method.invoke(backend, arguments);
+                after.accept(method.getName());
+                return result;
               } catch (InvocationTargetException e) {
                 throw e.getCause();
               }
@@ -154,7 +178,12 @@ class DigestServiceTest {
     Task end = service.store().awaitTerminal(Owner.local(), id, PATIENCE);
     assertThat(end.status()).isEqualTo(TaskStatus.COMPLETED);
     assertThat(end.result(DigestResult.class)).contains(expected);
-    assertThat(end.variables().isEmpty()).as("the state is of no use any more").isTrue();
+    assertThat(end.variables().contains(DigestTask.STATE)).as("it is of no use any more").isFalse();
+  }
+
+  private static void assertResumed(DigestService service, String id, DigestTask.Place place) {
+    Task end = service.store().get(Owner.local(), id);
+    assertThat(end.variables().as(DigestTask.RESUMED, DigestTask.Place.class)).contains(place);
   }
 
   @Test
@@ -174,6 +203,7 @@ class DigestServiceTest {
         .contains("file.199");
     second.resumeAll();
     assertCompleted(second, task.id());
+    assertResumed(second, task.id(), new DigestTask.Place("file.199", 100));
     assertThat(readAgain).contains("file.200").doesNotContain("file.199");
   }
 
@@ -187,35 +217,113 @@ class DigestServiceTest {
     dead.set(true);
 
     DigestService second = service(over(backend).fileProbe(readAgain::add));
-    clock.advance(TestServer.LEASE.minusSeconds(7));
-    assertThat(second.resumeAll()).as("when to look again").isEqualTo(Duration.ofSeconds(7));
+    assertThat(second.resumeAll()).as("when to look again").isEqualTo(DigestService.LOOK_INTERVAL);
+    clock.advance(TestServer.LEASE.minusSeconds(3));
+    assertThat(second.resumeAll()).as("when to look again").isEqualTo(Duration.ofSeconds(3));
     Task still = second.store().get(Owner.local(), task.id());
     assertThat(still).as("nothing was written").isEqualTo(written);
 
-    clock.advance(Duration.ofSeconds(7));
+    clock.advance(Duration.ofSeconds(3));
     assertThat(second.resumeAll()).isEqualTo(DigestService.LOOK_INTERVAL);
     assertCompleted(second, task.id());
+    assertResumed(second, task.id(), new DigestTask.Place("file.199", 100));
     assertThat(readAgain).contains("file.200").doesNotContain("file.199");
   }
 
+  /** A server that has seen no task yet, so none for which it would have to wait. */
+  private DigestService afterItsFirstLook() throws InterruptedException {
+    CountDownLatch looked = new CountDownLatch(1);
+    DigestService service = service(TestServer.over(watched(looked)));
+    service.keepResuming();
+    looked.await();
+    return service;
+  }
+
   @Test
-  void keepResuming_looksAgainWhenALeaseIsOver() throws Exception {
+  void keepResuming_leaseIsOverAfterTheFirstLook_goesOnSoon() throws Exception {
     AtomicBoolean dead = new AtomicBoolean();
     Duration lease = Duration.ofMillis(1_500);
+    DigestService second = afterItsFirstLook();
     DigestService first =
         service(TestServer.over(mortal(dead)).lease(lease).fileProbe(stopAt("file.250")));
     Task task = first.start(folder, null);
     reached.await();
-    DigestService second = service(TestServer.over(backend).lease(lease));
 
-    second.keepResuming();
     dead.set(true);
 
-    Task end =
-        second
-            .store()
-            .awaitTerminal(Owner.local(), task.id(), DigestService.LOOK_INTERVAL.dividedBy(2));
+    Task end = second.store().awaitTerminal(Owner.local(), task.id(), PATIENCE.dividedBy(2));
     assertThat(end.status()).isEqualTo(TaskStatus.COMPLETED);
+  }
+
+  @Test
+  void keepResuming_givenBackAfterTheFirstLook_goesOnSoon() throws Exception {
+    DigestService second = afterItsFirstLook();
+    DigestService first = service(TestServer.over(backend).fileProbe(stopAt("file.250")));
+    Task task = first.start(folder, null);
+    reached.await();
+
+    first.close();
+
+    Task end = second.store().awaitTerminal(Owner.local(), task.id(), PATIENCE.dividedBy(2));
+    assertThat(end.status()).isEqualTo(TaskStatus.COMPLETED);
+  }
+
+  @Test
+  void keepResuming_purgesWhatIsOver() throws Exception {
+    DigestService first = service(over(backend));
+    Task task = first.start(folder, null);
+    Task end = first.store().awaitTerminal(Owner.local(), task.id(), PATIENCE);
+    first.close();
+    ListQuery all = new ListQuery("tl:", null, false, 10); // of the owner of this process
+    assertThat(backend.list(all).records()).hasSize(1);
+    clock.advance(Duration.between(clock.instant(), end.expiresAt().orElseThrow()).plusHours(1));
+
+    service(over(backend)).keepResuming();
+
+    // Long before it would be swept.
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (!backend.list(all).records().isEmpty()) {
+      assertThat(System.nanoTime()).as("in time").isLessThan(deadline);
+      Thread.sleep(10);
+    }
+  }
+
+  @Test
+  void close_closesTheStorageAfterTheStore() {
+    List<Throwable> seen = new ArrayList<>();
+    AtomicReference<DigestService> service = new AtomicReference<>();
+    service.set(
+        service(
+            over(backend)
+                .closeBackend(
+                    () ->
+                        seen.add(
+                            catchThrowable(
+                                () -> service.get().store().get(Owner.local(), "any"))))));
+
+    service.get().close();
+
+    assertThat(seen)
+        .singleElement()
+        .asString()
+        .as("the store was closed already")
+        .contains("task store is closed");
+  }
+
+  @Test
+  void pace_isStoredWithEachFile_andCancelledAtOnce() throws Exception {
+    DigestService service = service(over(backend).pace(Duration.ofSeconds(250)));
+    Task task = service.start(folder, null);
+
+    Task seen = awaitState(service, task);
+    FolderState state = seen.variables().as(DigestTask.STATE, FolderState.class).orElseThrow();
+    assertThat(state.total().files())
+        .as("about one a second")
+        .isBetween(1L, FolderDigest.CHECKPOINT_ENTRIES / 2L);
+    service.store().requestCancel(Owner.local(), task.id());
+
+    Task end = service.store().awaitTerminal(Owner.local(), task.id(), PATIENCE);
+    assertThat(end.status()).isEqualTo(TaskStatus.CANCELLED);
   }
 
   @Test

@@ -147,20 +147,23 @@ final class RawClient {
 
   /** Asks for the task until it is finished. */
   Answer awaitEnd(String taskId) throws InterruptedException {
-    return await(taskId, Set.of("completed", "failed", "cancelled")::contains);
+    Set<String> ends = Set.of("completed", "failed", "cancelled");
+    return await(taskId, status -> ends.contains(status.status()));
   }
 
   /** Asks for the task until it has a question, and this client has heard it too. */
   Answer awaitQuestion(String taskId) throws InterruptedException {
-    return await(taskId, status -> status.equals("input_required") && !questions.isEmpty());
+    return await(
+        taskId, status -> status.status().equals("input_required") && !questions.isEmpty());
   }
 
-  private Answer await(String taskId, Predicate<String> wanted) throws InterruptedException {
+  /** Asks for the task until it is as wanted. */
+  Answer await(String taskId, Predicate<Answer> wanted) throws InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
     while (true) {
       Answer status = callTask("task_status", taskId);
       assertThat(status.isError()).as(status.text()).isFalse();
-      if (wanted.test(status.status())) {
+      if (wanted.test(status)) {
         return status;
       }
       assertThat(System.nanoTime()).as("in time; now it is %s", status).isLessThan(deadline);

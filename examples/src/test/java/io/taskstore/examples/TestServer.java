@@ -46,6 +46,8 @@ final class TestServer implements AutoCloseable {
     private final StorageBackend backend;
     private Clock clock = Clock.systemUTC();
     private Duration lease = LEASE;
+    private Duration atLeast = Duration.ZERO;
+    private Runnable closeBackend = () -> {};
     private Duration answerTimeout = DigestTask.ANSWER_TIMEOUT;
     private long askAbove = Long.MAX_VALUE;
     private int maxActiveTasks = StoreOption.MAX_ACTIVE_TASKS;
@@ -68,6 +70,17 @@ final class TestServer implements AutoCloseable {
 
     Options answerTimeout(Duration timeout) {
       answerTimeout = timeout;
+      return this;
+    }
+
+    Options pace(Duration newAtLeast) {
+      atLeast = newAtLeast;
+      return this;
+    }
+
+    /** Is run when the service is closed, after its store. */
+    Options closeBackend(Runnable closing) {
+      closeBackend = closing;
       return this;
     }
 
@@ -96,14 +109,15 @@ final class TestServer implements AutoCloseable {
     DigestService service() {
       return new DigestService(
           questions ->
-              StoreOption.options(backend)
-                  .clock(clock)
-                  .lease(lease)
-                  .maxActiveTasks(maxActiveTasks)
-                  .listener(questions)
-                  .build(),
-          answerTimeout,
-          fileProbe,
+              new StoreOption.OpenStore(
+                  StoreOption.options(backend)
+                      .clock(clock)
+                      .lease(lease)
+                      .maxActiveTasks(maxActiveTasks)
+                      .listener(questions)
+                      .build(),
+                  closeBackend),
+          store -> new DigestTask(store, answerTimeout, atLeast, fileProbe),
           clock);
     }
 
