@@ -54,8 +54,13 @@ final class FileHarness implements BackendHarness {
     private final Path root;
     private final AtomicReference<@Nullable Trouble> trouble = new AtomicReference<>();
 
+    /** The name of the hints of the hour before this was made. */
+    private final String firstHint;
+
     FileStorage(Path root) {
       this.root = root;
+      long hour = Math.floorDiv(Instant.now().toEpochMilli(), 3_600_000L) - 1;
+      this.firstHint = "due/%016x.txt".formatted(hour + (1L << 40));
     }
 
     @Override
@@ -140,16 +145,18 @@ final class FileHarness implements BackendHarness {
             .filter(Files::isRegularFile)
             .filter(path -> !path.endsWith("partition.json") && !path.endsWith("holders"))
             .map(path -> root.relativize(path).toString())
-            // A hint goes with its hour, whatever became of its record.
-            .filter(path -> !path.startsWith("due") || path.compareTo(dueNow()) <= 0)
+            .filter(path -> !isRecentHint(path))
             .sorted()
             .toList();
       }
     }
 
-    private static String dueNow() {
-      long hour = Math.floorDiv(Instant.now().toEpochMilli(), 3_600_000L) + (1L << 40);
-      return "due/%016x.txt".formatted(hour);
+    /**
+     * Such a hint goes with the first purge when its hour is over, whatever became of its record.
+     * What was set aside by a purge is none of them.
+     */
+    private boolean isRecentHint(String path) {
+      return path.startsWith("due/") && path.endsWith(".txt") && path.compareTo(firstHint) >= 0;
     }
 
     @Override

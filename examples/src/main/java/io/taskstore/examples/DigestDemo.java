@@ -304,6 +304,11 @@ final class DigestDemo implements Callable<Integer> {
     progress.printApart(out, "killing the server (SIGKILL) at %s".formatted(status.text()));
     server.killAndReplace();
     waitIfInterrupted();
+    Status found = server.call("task_status", Map.of("taskId", status.taskId()), Status.class);
+    if (found.isFinished() && found.resumedFrom() == null) {
+      crashed = false; // it was too late
+      return;
+    }
     progress.printApart(
         out,
         "another server is up; it goes on when the lease of the dead one, %d s, is over"

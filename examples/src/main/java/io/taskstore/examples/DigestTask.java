@@ -125,7 +125,10 @@ final class DigestTask implements TaskHandler {
   private void report(TaskContext context, FolderDigest digest, Pace pace) {
     fileProbe.accept(digest.current());
     if (digest.isCounting()) {
-      context.message("counting files, %d so far".formatted(digest.totalFiles()));
+      // Whoever is resumed has said more already.
+      if (digest.state().position().isEmpty()) {
+        context.message("counting files, %d so far".formatted(digest.totalFiles()));
+      }
       throwIfToStop(context);
     } else {
       context.progress(digest.bytes(), digest.totalBytes()).message(position(digest));

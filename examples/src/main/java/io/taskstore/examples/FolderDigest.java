@@ -73,7 +73,8 @@ final class FolderDigest {
    * @param start where to begin
    * @param watcher is called before every folder and file and after every buffer that was read;
    *     what it throws ends the digest
-   * @param checkpoints is given the state now and then, to store it
+   * @param checkpoints is given the state now and then, to store it; not behind the last entry, as
+   *     far as the entries were counted, since the end is next
    * @param checkpointEntries after how many files at the latest
    */
   FolderDigest(
@@ -216,8 +217,10 @@ final class FolderDigest {
     state = next;
     currentBytes = 0;
     entriesSinceCheckpoint++;
-    if (entriesSinceCheckpoint >= checkpointEntries
-        || state.total().bytes() - bytesAtCheckpoint >= CHECKPOINT_BYTES) {
+    boolean isLast = state.total().files() + state.skippedCount() == totalFiles;
+    if (!isLast
+        && (entriesSinceCheckpoint >= checkpointEntries
+            || state.total().bytes() - bytesAtCheckpoint >= CHECKPOINT_BYTES)) {
       checkpoints.accept(state);
       entriesSinceCheckpoint = 0;
       bytesAtCheckpoint = state.total().bytes();

@@ -208,6 +208,33 @@ class DigestServiceTest {
   }
 
   @Test
+  void resumeAll_whileItCounts_saysStillHowFarItWas() throws Exception {
+    DigestService first = service(over(backend).fileProbe(stopAt("file.250")));
+    Task task = first.start(folder, null);
+    reached.await();
+    first.close();
+    CountDownLatch counting = new CountDownLatch(1);
+    AtomicReference<DigestService> second = new AtomicReference<>();
+    second.set(
+        service(
+            over(backend)
+                .fileProbe(
+                    file -> {
+                      if (file.isEmpty() && counting.getCount() > 0) {
+                        counting.countDown();
+                        second.get().store().requestCancel(Owner.local(), task.id());
+                      }
+                    })));
+
+    second.get().resumeAll();
+
+    Task end = second.get().store().awaitTerminal(Owner.local(), task.id(), PATIENCE);
+    assertThat(counting.getCount()).isZero();
+    assertThat(end.status()).isEqualTo(TaskStatus.CANCELLED);
+    assertThat(end.message()).contains("150 of 250 files");
+  }
+
+  @Test
   void crash_inTheMiddle_anotherGoesOnWhenTheLeaseIsOver() throws Exception {
     AtomicBoolean dead = new AtomicBoolean();
     DigestService first = service(over(mortal(dead)).fileProbe(stopAt("file.250")));

@@ -264,6 +264,22 @@ class FolderDigestTest {
   }
 
   @Test
+  void run_counted_hasNoCheckpointBehindTheLastEntry() throws IOException {
+    write("a", "x");
+    write("b", "x");
+    write("c", "");
+    List<FolderState> checkpoints = new ArrayList<>();
+    FolderDigest digest =
+        new FolderDigest(folder, FolderState.START, watched -> {}, checkpoints::add, 1);
+    digest.count();
+
+    FolderState end = digest.run();
+
+    assertThat(end.position()).isEqualTo("c");
+    assertThat(checkpoints).extracting(FolderState::position).containsExactly("a", "b");
+  }
+
+  @Test
   void run_fileVanishes_isSkipped() throws IOException {
     write("a", "a");
     Path gone = write("b", "b");
