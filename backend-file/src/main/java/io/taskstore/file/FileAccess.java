@@ -15,8 +15,12 @@ import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -50,6 +54,9 @@ class FileAccess {
 
   private static final boolean WINDOWS =
       System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("windows");
+
+  /** The units in which the most inexact of the usual file systems, FAT, has its times. */
+  private static final Duration LONGEST_TICK = Duration.ofSeconds(2);
 
   private final boolean flushes;
 
@@ -106,34 +113,19 @@ class FileAccess {
 
   // --- reading ------------------------------------------------------------------------------
 
-  /**
-   * What was read.
-   *
-   * @param from where in the file the bytes begin
-   * @param length how long the file is
-   */
-  @SuppressWarnings("ArrayRecordComponent") // never compared
-  record Content(byte[] bytes, int from, int length) {
-    /** Whether the file goes on behind the bytes. */
-    boolean isCut() {
-      return from + bytes.length < length;
-    }
-  }
-
-  /**
-   * Reads a part of a file.
-   *
-   * @param from where to begin; if the file ends before it, the whole is read
-   * @param limit how many bytes at most
-   * @return null if there is none
-   */
-  @Nullable Content read(Path file, int from, int limit) throws IOException {
+  /** Reads a whole file; null if there is none. */
+  byte @Nullable [] read(Path file) throws IOException {
     before(Step.READ, file);
-    Content content =
+    byte[] content =
         call(
             () -> {
               try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-                return contentOf(channel, file, from, limit);
+                long length = channel.size();
+                if (length > Integer.MAX_VALUE - 8) {
+                  throw new FileSystemException(
+                      file.toString(), null, "a file of " + length + " bytes");
+                }
+                return read(channel, 0, (int) length);
               } catch (NoSuchFileException e) {
                 return null;
               }
@@ -142,27 +134,94 @@ class FileAccess {
     return content;
   }
 
-  private static Content contentOf(FileChannel channel, Path file, int from, int limit)
-      throws IOException {
-    long length = channel.size();
-    if (length > Integer.MAX_VALUE - 8) {
-      throw new FileSystemException(file.toString(), null, "a file of " + length + " bytes");
-    }
-    int begin = from < length ? from : 0;
-    ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(limit, length - begin));
-    while (bytes.hasRemaining()) {
-      if (channel.read(bytes, begin + (long) bytes.position()) < 0) {
-        // It was trimmed in the meantime.
-        int end = begin + bytes.position();
-        return new Content(Arrays.copyOf(bytes.array(), bytes.position()), begin, end);
-      }
-    }
-    return new Content(bytes.array(), begin, (int) length);
+  /**
+   * Reads a part of a file that has, or is to have, a certain length. It does not ask for the
+   * length: Linux from 6.13 on notes the time of the next write to a file more exactly when
+   * somebody has asked for its attributes, and the flush of that write then takes half as long
+   * again.
+   *
+   * @param length what is at least the end of the part
+   * @return null if there is no such file, or it is shorter
+   */
+  byte @Nullable [] read(Path file, int from, int limit, int length) throws IOException {
+    before(Step.READ, file);
+    byte[] content =
+        call(
+            () -> {
+              try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+                return part(channel, from, limit, length);
+              } catch (NoSuchFileException e) {
+                return null;
+              }
+            });
+    after(Step.READ, file);
+    return content;
   }
 
-  byte @Nullable [] read(Path file) throws IOException {
-    Content content = read(file, 0, Integer.MAX_VALUE);
-    return content == null ? null : content.bytes();
+  private static byte @Nullable [] part(FileChannel channel, int from, int limit, int length)
+      throws IOException {
+    byte[] part = read(channel, from, limit);
+    boolean isLonger =
+        part.length == limit
+            && (from + limit == length || channel.read(ByteBuffer.allocate(1), length - 1L) == 1);
+    return isLonger ? part : null;
+  }
+
+  /** Reads so many bytes, or as many as there are. */
+  private static byte[] read(FileChannel channel, int from, int limit) throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocate(limit);
+    while (bytes.hasRemaining()) {
+      if (channel.read(bytes, from + (long) bytes.position()) < 0) {
+        return Arrays.copyOf(bytes.array(), bytes.position());
+      }
+    }
+    return bytes.array();
+  }
+
+  /**
+   * Whether a file can be read, for those who do not mind an error: a no is much cheaper than the
+   * failure to open it, and a yes than asking for its attributes (see above).
+   */
+  boolean isReadable(Path file) {
+    return file.toFile().canRead();
+  }
+
+  /**
+   * When a directory was changed last, and which one it is.
+   *
+   * @param fileKey null where the system has none
+   */
+  record Stamp(FileTime changed, @Nullable Object fileKey) {}
+
+  /**
+   * Tells a state of a directory from those before and after.
+   *
+   * @return null if there is none, or it was changed so recently that it may be changed again
+   *     without a difference: file systems count in units of up to two seconds
+   */
+  @Nullable Stamp stamp(Path directory) throws IOException {
+    try {
+      BasicFileAttributes attributes = Files.readAttributes(directory, BasicFileAttributes.class);
+      FileTime changed = attributes.lastModifiedTime();
+      boolean isQuiet =
+          changed.toInstant().isBefore(Instant.now().minus(LONGEST_TICK.plusSeconds(1)));
+      return isQuiet ? new Stamp(changed, attributes.fileKey()) : null;
+    } catch (NoSuchFileException e) {
+      return null;
+    }
+  }
+
+  /** Whether a directory has no files, or is not there. */
+  boolean isEmpty(Path directory) throws IOException {
+    before(Step.LIST, directory);
+    boolean empty;
+    try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory)) {
+      empty = !stream.iterator().hasNext();
+    } catch (NoSuchFileException e) {
+      empty = true;
+    }
+    after(Step.LIST, directory);
+    return empty;
   }
 
   /** The names in a directory, in no order; none if there is no such directory. */
@@ -265,9 +324,10 @@ class FileAccess {
       return file;
     }
 
-    Content read(int from, int limit) throws IOException {
+    /** As {@link FileAccess#read(Path, int, int, int)}. */
+    byte @Nullable [] read(int from, int limit, int length) throws IOException {
       before(Step.READ, file);
-      Content content = contentOf(channel, file, from, limit);
+      byte[] content = part(channel, from, limit, length);
       after(Step.READ, file);
       return content;
     }

@@ -150,7 +150,7 @@ public final class FileStorageBackend implements StorageBackend {
     PartitionFiles partition = records.partition(query.partition());
     List<VersionedRecord> found = new ArrayList<>();
     List<CorruptRecord> corrupt = new ArrayList<>();
-    IdCursor places = new IdCursor(partition, query);
+    IdCursor places = new IdCursor(records, partition, query);
     long bytes = 0;
     String last = null;
     for (Place place = places.next(); place != null; place = places.next()) {
@@ -187,7 +187,7 @@ public final class FileStorageBackend implements StorageBackend {
     List<RecordHead> heads = new ArrayList<>();
     List<CorruptRecord> corrupt = new ArrayList<>();
     String last = null;
-    for (Place place : IdCursor.places(partition, partition.active, query)) {
+    for (Place place : IdCursor.wanted(partition.places(partition.active), query)) {
       if (heads.size() + corrupt.size() >= query.limit()) {
         return new HeadPage(heads, corrupt, last);
       }

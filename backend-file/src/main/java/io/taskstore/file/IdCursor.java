@@ -5,8 +5,8 @@ import io.taskstore.file.PartitionFiles.Place;
 import io.taskstore.spi.ListQuery;
 import io.taskstore.spi.RecordKey;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * none moves the other way.
  */
 final class IdCursor {
+  private final RecordFiles records;
   private final PartitionFiles partition;
   private final ListQuery query;
   private final Deque<Place> active;
@@ -25,11 +26,12 @@ final class IdCursor {
   private Deque<Place> done = new ArrayDeque<>();
   private @Nullable String last;
 
-  IdCursor(PartitionFiles partition, ListQuery query) throws IOException {
+  IdCursor(RecordFiles records, PartitionFiles partition, ListQuery query) throws IOException {
+    this.records = records;
     this.partition = partition;
     this.query = query;
-    this.active = new ArrayDeque<>(places(partition, partition.active, query));
-    List<PartitionFiles.Leaf> all = partition.leaves();
+    this.active = new ArrayDeque<>(wanted(partition.places(partition.active), query));
+    List<PartitionFiles.Leaf> all = new ArrayList<>(records.leaves(partition));
     String after = query.after();
     if (after != null) {
       int at = 0;
@@ -49,16 +51,17 @@ final class IdCursor {
     return leaf.lowest().isEmpty() || RecordKey.compareIds(leaf.lowest(), id) <= 0;
   }
 
-  /** Those of a directory behind the cursor, in the order of the query. */
-  static List<Place> places(PartitionFiles partition, Path directory, ListQuery query)
-      throws IOException {
+  /** Those behind the cursor, in the order of the query. */
+  static List<Place> wanted(List<Place> places, ListQuery query) {
     String after = query.after();
-    List<Place> places =
-        partition.places(directory, id -> after == null || isBefore(after, id, query));
-    if (query.descending()) {
-      Collections.reverse(places);
+    List<Place> wanted = new ArrayList<>(places);
+    if (after != null) {
+      wanted.removeIf(place -> !isBefore(after, place.id(), query));
     }
-    return places;
+    if (query.descending()) {
+      Collections.reverse(wanted);
+    }
+    return wanted;
   }
 
   private static boolean isBefore(String left, String right, ListQuery query) {
@@ -71,7 +74,8 @@ final class IdCursor {
     Place place;
     do {
       while (done.isEmpty() && !leaves.isEmpty()) {
-        done = new ArrayDeque<>(places(partition, leaves.remove().directory(), query));
+        done =
+            new ArrayDeque<>(wanted(records.places(partition, leaves.remove().directory()), query));
       }
       Place ofActive = active.peek();
       Place ofDone = done.peek();

@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -45,21 +44,21 @@ final class PartitionFiles {
       Pattern.compile("\"id\":(\"[^\"\\\\]*+(?:\\\\.[^\"\\\\]*+)*+\")");
 
   private final FileAccess files;
-  private final String partition;
+  final String name;
   final Path directory;
   final Path active;
   final Path done;
 
   PartitionFiles(FileAccess files, Path partitions, String partition) {
     this.files = files;
-    this.partition = partition;
+    this.name = partition;
     this.directory = partitions.resolve(Names.encode(partition));
     this.active = directory.resolve("active");
     this.done = directory.resolve("done");
   }
 
   RecordKey key(String id) {
-    return new RecordKey(partition, id);
+    return new RecordKey(name, id);
   }
 
   static String fileName(String id) {
@@ -77,22 +76,6 @@ final class PartitionFiles {
   /** A file, and what it has. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   record Found(Path file, byte[] content) {}
-
-  /** The file of a record where active ones are. */
-  @Nullable Found findActive(String id) throws IOException {
-    return found(activeFile(id));
-  }
-
-  /** The file of a record where the others are; to be looked for after {@link #findActive}. */
-  @Nullable Found findDone(String id, List<Leaf> leaves) throws IOException {
-    Path leaf = leafOf(leaves, id);
-    return leaf == null ? null : found(leaf.resolve(fileName(id)));
-  }
-
-  private @Nullable Found found(Path file) throws IOException {
-    byte[] content = files.read(file);
-    return content == null ? null : new Found(file, content);
-  }
 
   /** A leaf, and the id below which it has none; empty for the first one. */
   record Leaf(String lowest, Path directory) {}
@@ -116,26 +99,34 @@ final class PartitionFiles {
         : RecordKey.compareIds(left, right);
   }
 
-  /** The leaf that has an id, if any has. */
+  /** The one that every partition has whose records were finished in the order of their ids. */
+  Path firstLeaf() {
+    return done.resolve(FIRST_LEAF);
+  }
+
+  /** The leaf that has an id, if any has: the last one that does not begin above it. */
   static @Nullable Path leafOf(List<Leaf> leaves, String id) {
-    Path found = null;
-    for (Leaf leaf : leaves) {
-      if (compare(leaf.lowest(), id) <= 0) {
-        found = leaf.directory();
+    int low = 0;
+    int high = leaves.size();
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (compare(leaves.get(middle).lowest(), id) <= 0) {
+        low = middle + 1;
+      } else {
+        high = middle;
       }
     }
-    return found;
+    return low == 0 ? null : leaves.get(low - 1).directory();
   }
 
   /**
    * The leaf into which a record goes, which may have to be made. For the holder of the partition's
    * lock.
    */
-  Path leafFor(String id) throws IOException {
-    List<Leaf> leaves = leaves();
+  Path leafFor(String id, List<Leaf> leaves) throws IOException {
     Path leaf = leafOf(leaves, id);
     if (leaf == null) {
-      return done.resolve(FIRST_LEAF);
+      return firstLeaf();
     }
     String name = Names.encode(id);
     boolean isLast = leaf.equals(leaves.get(leaves.size() - 1).directory());
@@ -173,8 +164,8 @@ final class PartitionFiles {
    */
   record Place(String id, Path directory, @Nullable String unreadable) {}
 
-  /** The ids in a directory that are wanted, in order. */
-  List<Place> places(Path from, Predicate<String> wanted) throws IOException {
+  /** The ids in a directory, in order. */
+  List<Place> places(Path from) throws IOException {
     List<Place> places = new ArrayList<>();
     for (String name : files.names(from)) {
       String id = id(name);
@@ -191,7 +182,6 @@ final class PartitionFiles {
         }
       }
     }
-    places.removeIf(place -> !wanted.test(place.id()));
     places.sort((left, right) -> RecordKey.compareIds(left.id(), right.id()));
     return places;
   }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore.file;
 
-import io.taskstore.file.FileAccess.Content;
+import io.taskstore.file.FileAccess.Stamp;
 import io.taskstore.file.FileAccess.Step;
 import io.taskstore.file.FileStorageBackend.Recovery;
-import io.taskstore.file.PartitionFiles.Found;
 import io.taskstore.file.PartitionFiles.Leaf;
 import io.taskstore.file.PartitionFiles.Place;
 import io.taskstore.spi.CorruptRecordException;
@@ -76,9 +75,14 @@ final class RecordFiles {
   private final Tails tails = new Tails();
 
   /** The leaves of a partition, at some time. */
-  private record Leaves(String partition, List<Leaf> leaves) {}
+  private record Leaves(String partition, @Nullable Stamp stamp, List<Leaf> leaves) {}
 
   private final AtomicReferenceArray<@Nullable Leaves> known = new AtomicReferenceArray<>(256);
+
+  /** What a leaf has, at some time. */
+  private record LeafPlaces(Path leaf, Stamp stamp, List<Place> places) {}
+
+  private final AtomicReferenceArray<@Nullable LeafPlaces> listed = new AtomicReferenceArray<>(64);
 
   /** A leaf whose name is known to be flushed; another one of that name is not it. */
   private record FlushedLeaf(Path leaf, @Nullable Object fileKey) {}
@@ -118,6 +122,10 @@ final class RecordFiles {
   @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Looked(Path file, byte[] bytes, int base, Journal.Reading reading, int count) {}
 
+  /** A file, and what it has. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  private record Found(Path file, byte[] content) {}
+
   /** Looks where the record was last, and if it is not there, everywhere. */
   private @Nullable Looked look(String operation, RecordKey key, @Nullable Path hint)
       throws IOException {
@@ -135,7 +143,8 @@ final class RecordFiles {
   private @Nullable Looked look(RecordKey key, @Nullable Path hint) throws IOException {
     Tails.Tail tail = tails.get(key);
     if (tail != null) {
-      Looked looked = confirmed(tail, limit -> files.read(tail.file(), tail.offset(), limit));
+      Looked looked =
+          confirmed(tail, limit -> files.read(tail.file(), tail.offset(), limit, tail.room()));
       if (looked != null) {
         return looked;
       }
@@ -144,38 +153,36 @@ final class RecordFiles {
     return lookEverywhere(key, hint);
   }
 
-  /** Reads a file from a known place on. */
+  /** Reads a file from a known place on; null if it is not there, or is not as long as it was. */
   @FunctionalInterface
   private interface PartReader {
-    @Nullable Content read(int limit) throws IOException;
+    byte @Nullable [] read(int limit) throws IOException;
   }
 
-  /** What follows the newest entry that is known; null if it is not where it was. */
+  /** What follows the newest entry that is known; null if that is not for certain. */
   private @Nullable Looked confirmed(Tails.Tail tail, PartReader reader) throws IOException {
+    int rest = tail.room() - tail.offset();
     // Mostly nobody else has written, and the rest of the file is blank.
     for (int more : MORE_BYTES) {
-      Content content = reader.read(Math.max(more, tail.length() + more));
-      if (content == null
-          || content.from() != tail.offset()
-          || !tail.hash().equals(Journal.firstHash(content.bytes()))) {
+      int limit = Math.min(rest, Math.max(more, tail.length() + more));
+      byte[] bytes = reader.read(limit);
+      if (bytes == null || !tail.hash().equals(Journal.firstHash(bytes))) {
         return null;
       }
-      Journal.Reading reading = Journal.read(content.bytes(), content.from(), content.length());
-      boolean isAll = !content.isCut() || isFollowedByBlanks(reading, content);
-      if (isAll && damage(reading, tail.key()) == null) {
+      Journal.Reading reading = Journal.read(bytes, tail.offset(), tail.room());
+      boolean isAll = limit == rest || isFollowedByBlanks(reading, tail.offset() + limit);
+      if (isAll && reading.clean() && damage(reading, tail.key()) == null) {
         int count = tail.count() - 1 + reading.offsets().size();
-        return new Looked(tail.file(), content.bytes(), content.from(), reading, count);
+        return new Looked(tail.file(), bytes, tail.offset(), reading, count);
       }
     }
     return null;
   }
 
-  /** Whether enough of a part was read to see where the entries end. */
-  private static boolean isFollowedByBlanks(Journal.Reading reading, Content content) {
+  /** Whether enough was read to see where the entries end. */
+  private static boolean isFollowedByBlanks(Journal.Reading reading, int end) {
     Journal.Entry last = reading.last();
-    return reading.clean()
-        && last != null
-        && last.end() + Journal.KIND_LENGTH <= content.from() + content.bytes().length;
+    return last != null && last.end() + Journal.KIND_LENGTH <= end;
   }
 
   private @Nullable Looked lookEverywhere(RecordKey key, @Nullable Path hint) throws IOException {
@@ -197,22 +204,69 @@ final class RecordFiles {
 
   private @Nullable Found find(RecordKey key) throws IOException {
     PartitionFiles partition = partition(key.partition());
-    Found found = partition.findActive(key.id());
+    String name = PartitionFiles.fileName(key.id());
+    Path active = partition.active.resolve(name);
+    Found found = files.isReadable(active) ? found(active) : null;
     if (found == null) {
-      // In the leaves that are remembered first: they are seldom made, and never split.
-      int slot = Math.floorMod(key.partition().hashCode(), known.length());
-      Leaves remembered = known.get(slot);
-      if (remembered != null && remembered.partition().equals(key.partition())) {
-        found = partition.findDone(key.id(), remembered.leaves());
-      }
-      if (found == null) {
-        List<Leaf> leaves = partition.leaves();
-        known.set(slot, new Leaves(key.partition(), leaves));
-        found = partition.findDone(key.id(), leaves);
-      }
+      // Where others of the partition were is looked at first: leaves are seldom made, never split.
+      Leaves remembered = known.get(slotOf(key.partition()));
+      boolean isKnown = remembered != null && remembered.partition().equals(key.partition());
+      Path leaf =
+          isKnown ? PartitionFiles.leafOf(remembered.leaves(), key.id()) : partition.firstLeaf();
+      Path file = leaf == null ? null : leaf.resolve(name);
+      found = file != null && files.isReadable(file) ? found(file) : null;
+    }
+    if (found == null) {
+      Path leaf = PartitionFiles.leafOf(leaves(partition), key.id());
+      found = leaf == null ? null : found(leaf.resolve(name));
     }
     // The restoring of an older version is the one thing that moves a file to the active ones.
-    return found == null ? partition.findActive(key.id()) : found;
+    return found == null ? found(active) : found;
+  }
+
+  private @Nullable Found found(Path file) throws IOException {
+    byte[] content = files.read(file);
+    return content == null ? null : new Found(file, content);
+  }
+
+  // --- what directories have ----------------------------------------------------------------
+
+  private int slotOf(String partition) {
+    return Math.floorMod(partition.hashCode(), known.length());
+  }
+
+  /** The leaves of a partition, in the order of ids. */
+  List<Leaf> leaves(PartitionFiles partition) throws IOException {
+    int slot = slotOf(partition.name);
+    Stamp stamp = files.stamp(partition.done);
+    Leaves remembered = known.get(slot);
+    if (remembered != null
+        && stamp != null
+        && stamp.equals(remembered.stamp())
+        && remembered.partition().equals(partition.name)) {
+      return remembered.leaves();
+    }
+    List<Leaf> leaves = List.copyOf(partition.leaves());
+    known.set(slot, new Leaves(partition.name, stamp, leaves));
+    return leaves;
+  }
+
+  /** All ids in a leaf, in order. */
+  List<Place> places(PartitionFiles partition, Path leaf) throws IOException {
+    int slot = Math.floorMod(leaf.hashCode(), listed.length());
+    Stamp stamp = files.stamp(leaf);
+    LeafPlaces remembered = listed.get(slot);
+    if (remembered != null
+        && stamp != null
+        && stamp.equals(remembered.stamp())
+        && remembered.leaf().equals(leaf)) {
+      return remembered.places();
+    }
+    List<Place> places = List.copyOf(partition.places(leaf));
+    if (stamp != null) {
+      listed.set(slot, new LeafPlaces(leaf, stamp, places));
+    }
+    return places;
   }
 
   private static @Nullable String damage(Journal.Reading reading, RecordKey key) {
@@ -252,11 +306,6 @@ final class RecordFiles {
       }
       Thread.onSpinWait();
     }
-  }
-
-  private void remember(RecordKey key, Path file, int offset, Journal.Encoded encoded, int count) {
-    tails.remember(
-        new Tails.Tail(key, file, offset, encoded.bytes().length, encoded.hash(), count));
   }
 
   private void remember(RecordKey key, Looked looked) {
@@ -375,7 +424,7 @@ final class RecordFiles {
     }
     Current current = null;
     try {
-      Looked looked = confirmed(tail, limit -> writer.read(tail.offset(), limit));
+      Looked looked = confirmed(tail, limit -> writer.read(tail.offset(), limit, tail.room()));
       Journal.Entry last = looked == null ? null : looked.reading().last();
       if (looked != null && last != null && last.marked()) {
         current = new Current(looked.file(), looked.reading(), last, looked.count(), writer);
@@ -554,7 +603,7 @@ final class RecordFiles {
     } catch (IOException e) {
       throw new SentException(e);
     }
-    remember(key, file, 0, draft.encoded(), 1);
+    tails.remember(Tails.Tail.of(key, file, 0, draft.encoded(), 1));
     return true;
   }
 
@@ -580,7 +629,7 @@ final class RecordFiles {
 
   /** Makes the leaf for a record. For the holder of the partition's lock. */
   private Path preparedLeaf(PartitionFiles partition, String id) throws IOException {
-    Path leaf = partition.leafFor(id);
+    Path leaf = partition.leafFor(id, leaves(partition));
     int slot = Math.floorMod(leaf.hashCode(), leaves.length());
     boolean created = files.createDirectory(leaf);
     Object fileKey = Files.readAttributes(leaf, BasicFileAttributes.class).fileKey();
@@ -632,7 +681,7 @@ final class RecordFiles {
         LOGGER.log(Level.WARNING, "A finished record could not be moved", e);
       }
     }
-    remember(key, file, offset, encoded, current.count() + 1);
+    tails.remember(Tails.Tail.of(key, file, offset, encoded, current.count() + 1));
   }
 
   /** One entry on its way to the end of a file. */
@@ -736,7 +785,7 @@ final class RecordFiles {
     } catch (IOException e) {
       throw new SentException(e);
     }
-    remember(key, file, draft.offset(), draft.encoded(), old.size() + 1);
+    tails.remember(Tails.Tail.of(key, file, draft.offset(), draft.encoded(), old.size() + 1));
   }
 
   private void replace(RecordKey key, Path file, Draft draft) throws IOException {
@@ -794,7 +843,7 @@ final class RecordFiles {
       return false;
     }
     int active = 0;
-    for (Place place : partition.places(partition.active, id -> true)) {
+    for (Place place : partition.places(partition.active)) {
       if (countsAsActive(operation, partition, place, now)) {
         active++;
       }
@@ -883,7 +932,7 @@ final class RecordFiles {
    */
   private void removeOther(RecordKey key, Path file) throws IOException {
     if (isAmongActive(file)) {
-      Path leaf = PartitionFiles.leafOf(partition(key.partition()).leaves(), key.id());
+      Path leaf = PartitionFiles.leafOf(leaves(partition(key.partition())), key.id());
       Path other = leaf == null ? null : leaf.resolve(PartitionFiles.fileName(key.id()));
       if (other != null && Files.exists(other)) {
         files.delete(other);
@@ -947,7 +996,7 @@ final class RecordFiles {
           files.deleteIfEmpty(directory);
         }
       }
-      if (files.names(partition.done).isEmpty() && files.names(partition.active).isEmpty()) {
+      if (files.isEmpty(partition.active) && files.isEmpty(partition.done)) {
         files.delete(partition.directory.resolve(PartitionFiles.DESCRIPTION));
         files.deleteIfEmpty(partition.done);
         files.deleteIfEmpty(partition.active);

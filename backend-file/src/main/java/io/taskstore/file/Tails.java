@@ -19,11 +19,19 @@ final class Tails {
    *
    * @param offset where it begins in the file
    * @param length how long it is
+   * @param room how long the file is at least
    * @param count how many entries its file has up to there
    */
-  record Tail(RecordKey key, Path file, int offset, int length, String hash, int count) {
+  record Tail(RecordKey key, Path file, int offset, int length, int room, String hash, int count) {
     static Tail of(RecordKey key, Path file, Journal.Entry entry, int count) {
-      return new Tail(key, file, entry.offset(), entry.end() - entry.offset(), entry.hash(), count);
+      int length = entry.end() - entry.offset();
+      int room = Math.toIntExact(entry.room());
+      return new Tail(key, file, entry.offset(), length, room, entry.hash(), count);
+    }
+
+    static Tail of(RecordKey key, Path file, int offset, Journal.Encoded encoded, int count) {
+      int length = encoded.bytes().length;
+      return new Tail(key, file, offset, length, encoded.room(), encoded.hash(), count);
     }
   }
 

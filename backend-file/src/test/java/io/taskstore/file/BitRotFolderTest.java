@@ -258,7 +258,7 @@ final class BitRotFolderTest {
   @Test
   void use_strangersEverywhere_areIgnored() throws IOException {
     PartitionFiles partition = store.partition(KEY.partition());
-    Path leaf = partition.leafFor("done");
+    Path leaf = partition.leafFor("done", partition.leaves());
     for (Path place :
         List.of(
             root(),
@@ -301,7 +301,7 @@ final class BitRotFolderTest {
   @Test
   void use_leafRenamedToNoNameOfOurs_isAbsentAndNothingElse() throws IOException {
     PartitionFiles partition = store.partition(KEY.partition());
-    Path leaf = partition.leafFor("done");
+    Path leaf = partition.leafFor("done", partition.leaves());
     Files.move(leaf, leaf.resolveSibling("Renamed Leaf"));
     try (StorageBackend backend = store.open(Recovery.FAIL)) {
       assertThat(backend.get(DONE)).isEmpty();

@@ -138,7 +138,7 @@ final class BitRotStoreTest {
     String id = shape.key().id();
     return shape.newest().value().active()
         ? partition.activeFile(id)
-        : partition.leafFor(id).resolve(PartitionFiles.fileName(id));
+        : partition.leafFor(id, partition.leaves()).resolve(PartitionFiles.fileName(id));
   }
 
   @ParameterizedTest

@@ -111,10 +111,12 @@ final class FileHarness implements BackendHarness {
       return new PartitionFiles(new FileAccess(false), root.resolve("p"), name);
     }
 
-    private PartitionFiles.@Nullable Found find(RecordKey key) throws IOException {
+    private @Nullable Path find(RecordKey key) throws IOException {
       PartitionFiles partition = partition(key.partition());
-      PartitionFiles.Found found = partition.findActive(key.id());
-      return found == null ? partition.findDone(key.id(), partition.leaves()) : found;
+      Path active = partition.activeFile(key.id());
+      Path leaf = PartitionFiles.leafOf(partition.leaves(), key.id());
+      Path done = leaf == null ? active : leaf.resolve(PartitionFiles.fileName(key.id()));
+      return Files.exists(active) ? active : Files.exists(done) ? done : null;
     }
 
     private void seed(VersionedRecord seeded) throws IOException {
@@ -123,8 +125,8 @@ final class FileHarness implements BackendHarness {
       files.createDirectory(partition.directory);
       files.createDirectory(partition.active);
       files.createDirectory(partition.done);
-      PartitionFiles.Found found = find(seeded.key());
-      Path file = found == null ? partition.activeFile(seeded.key().id()) : found.file();
+      Path found = find(seeded.key());
+      Path file = found == null ? partition.activeFile(seeded.key().id()) : found;
       Journal.Encoded entry = Journal.encode(seeded, "another boot", true, 0, null, 0);
       byte[] padded = Arrays.copyOf(entry.bytes(), entry.room());
       Arrays.fill(padded, entry.bytes().length, padded.length, (byte) '\n');
@@ -132,11 +134,11 @@ final class FileHarness implements BackendHarness {
     }
 
     private void flipByte(RecordKey key) throws IOException {
-      PartitionFiles.Found found = Objects.requireNonNull(find(key));
-      byte[] content = found.content();
+      Path found = Objects.requireNonNull(find(key));
+      byte[] content = Files.readAllBytes(found);
       int end = Objects.requireNonNull(Journal.read(content).last()).end();
       content[end - 2] ^= 1;
-      Files.write(found.file(), content);
+      Files.write(found, content);
     }
 
     private List<String> entries() throws IOException {

@@ -166,6 +166,17 @@ final class FixtureGenerator {
   }
 
   static boolean isSame(Path left, Path right) throws IOException {
-    return Arrays.equals(Files.readAllBytes(left), Files.readAllBytes(right));
+    return Arrays.equals(comparable(left), comparable(right));
+  }
+
+  /** The checksums of a file that was set aside are those of whichever boot has recorded it. */
+  private static byte[] comparable(Path file) throws IOException {
+    byte[] content = Files.readAllBytes(file);
+    if (!"quarantine".equals(String.valueOf(PartitionFiles.parent(file).getFileName()))) {
+      return content;
+    }
+    String text = new String(content, StandardCharsets.ISO_8859_1);
+    return text.replaceAll("\"(after|sha256)\":\"[0-9a-f]*\"", "\"$1\":\"\"")
+        .getBytes(StandardCharsets.ISO_8859_1);
   }
 }

@@ -59,7 +59,9 @@ record RecoveryStore(Path root) {
     Path active = partition.activeFile(key.id());
     return Files.exists(active)
         ? active
-        : partition.leafFor(key.id()).resolve(PartitionFiles.fileName(key.id()));
+        : partition
+            .leafFor(key.id(), partition.leaves())
+            .resolve(PartitionFiles.fileName(key.id()));
   }
 
   byte[] content(RecordKey key) throws IOException {

@@ -52,8 +52,12 @@ final class SystemCallsTest {
 
   /** The calls of each operation, up to its acknowledgement. */
   private List<List<String>> callsOf(String... commands) throws IOException {
+    return traced(CALLS, commands);
+  }
+
+  private List<List<String>> traced(String kinds, String... commands) throws IOException {
     List<String> prefix =
-        List.of("strace", "-f", "-y", "-s", "64", "-e", "trace=" + CALLS, "-o", trace.toString());
+        List.of("strace", "-f", "-y", "-s", "64", "-e", "trace=" + kinds, "-o", trace.toString());
     List<String> answers = new ArrayList<>();
     try (FileLocksProcess child =
         FileLocksProcess.start(prefix, FileLocksProcess.classPath(), root)) {
@@ -256,6 +260,32 @@ final class SystemCallsTest {
       }
     }
     throw new AssertionError("no such call in " + calls);
+  }
+
+  @Test
+  void record_thatIsKnown_isReadAndWrittenWithoutAskingForItsAttributes() throws IOException {
+    List<List<String>> calls =
+        traced(
+            CALLS + ",pread64,/stat",
+            "open 5000",
+            "put " + partition + " a 0 v",
+            "put " + partition + " a 1 w",
+            "get " + partition + " a",
+            "list " + partition,
+            "put " + partition + " a 2 #20000",
+            "put " + partition + " a 3 w",
+            "get " + partition + " a");
+
+    Predicate<String> asksForAttributes =
+        call -> call.matches("\\w*stat\\w*\\(.*") && call.contains(record("active", "a"));
+    for (List<String> operation : calls.subList(2, calls.size())) {
+      assertThat(operation)
+          .anyMatch(call("pread64", record("active", "a")))
+          .noneMatch(asksForAttributes);
+    }
+    assertThat(calls.get(0))
+        .as("it is seen when somebody asks")
+        .anyMatch(call -> call.matches("\\w*stat\\w*\\(.*"));
   }
 
   @Test
