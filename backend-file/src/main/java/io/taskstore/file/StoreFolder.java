@@ -123,8 +123,9 @@ record StoreFolder(
       boolean opened = false;
       try (StoreLocks.Held held = locks.lock(StoreLocks.OPENING_LOCK, lockTimeout.toNanos())) {
         if (held == null) {
-          throw refused(
+          throw unavailable(
               root,
+              true,
               "somebody else has been opening it for %s; look for a process that hangs%s"
                   .formatted(lockTimeout, folder.holders()),
               null);
@@ -147,8 +148,13 @@ record StoreFolder(
 
   private static StorageUnavailableException refused(
       Path root, String reason, @Nullable Throwable cause) {
+    return unavailable(root, false, reason, cause);
+  }
+
+  private static StorageUnavailableException unavailable(
+      Path root, boolean retryable, String reason, @Nullable Throwable cause) {
     return new StorageUnavailableException(
-        "open", null, false, "the directory " + root + " cannot be used: " + reason, cause);
+        "open", null, retryable, "the directory " + root + " cannot be used: " + reason, cause);
   }
 
   private static StorageException failure(Path root, IOException e) {

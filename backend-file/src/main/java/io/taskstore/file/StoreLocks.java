@@ -47,7 +47,7 @@ final class StoreLocks {
   private static final int LOCKS = OPENING_LOCK + 1;
 
   private static final long FIRST_PAUSE_NANOS = TimeUnit.MICROSECONDS.toNanos(50);
-  private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
+  private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
   /** The one thing that must be shared by all of a JVM. Guarded by itself. */
   private static final Map<Object, StoreLocks> OPEN = new HashMap<>();

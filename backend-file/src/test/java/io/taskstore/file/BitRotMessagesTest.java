@@ -14,9 +14,13 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Objects;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -63,6 +67,64 @@ final class BitRotMessagesTest {
 
     assertRefused("it has other files and no format.json; choose an empty or a new one");
     assertThat(store.root().toFile().list()).containsExactly("thesis.txt");
+  }
+
+  /** Does something while another thread has a lock of the store. */
+  private void whileLocked(int index, ThrowingCallable work) throws Throwable {
+    StoreLocks locks = StoreLocks.open(store.root().resolve("locks"));
+    ExecutorService other = Executors.newSingleThreadExecutor();
+    try {
+      StoreLocks.Held held = Objects.requireNonNull(other.submit(() -> locks.tryLock(index)).get());
+      work.call();
+      other
+          .submit(
+              () -> {
+                held.close();
+                return null;
+              })
+          .get();
+    } finally {
+      other.shutdownNow();
+      locks.release();
+    }
+  }
+
+  @Test
+  void open_somebodyElseIsOpeningIt_saysSoAndMayBeTriedAgain() throws Throwable {
+    store.write(KEY, 1);
+    FileStorageBackend.Builder builder =
+        FileStorageBackend.builder(store.root()).lockTimeout(Duration.ofMillis(50));
+
+    whileLocked(
+        StoreLocks.OPENING_LOCK,
+        () ->
+            assertThatThrownBy(builder::build)
+                .isInstanceOfSatisfying(
+                    StorageUnavailableException.class, e -> assertThat(e.isRetryable()).isTrue())
+                .hasMessage(
+                    "open: the directory "
+                        + store.root()
+                        + " cannot be used: somebody else has been opening it for PT0.05S; look for"
+                        + " a process that hangs"));
+    builder.build().close();
+  }
+
+  @Test
+  void put_somebodyElseHasTheLock_saysSoAndMayBeTriedAgain() throws Throwable {
+    store.write(KEY, 1);
+    try (StorageBackend backend =
+        FileStorageBackend.builder(store.root()).lockTimeout(Duration.ofMillis(50)).build()) {
+      whileLocked(
+          StoreLocks.ofRecord(KEY.hashCode()),
+          () ->
+              assertThatThrownBy(() -> backend.putIfVersion(KEY, FileLocksValues.value("lost"), 1))
+                  .isInstanceOfSatisfying(
+                      StorageUnavailableException.class, e -> assertThat(e.isRetryable()).isTrue())
+                  .hasMessage(
+                      "putIfVersion \"p\"/\"k\": another thread or process has held the lock for"
+                          + " PT0.05S; nothing was written; look for one that hangs"));
+      assertThat(backend.get(KEY).orElseThrow().version()).isEqualTo(1);
+    }
   }
 
   @Test
