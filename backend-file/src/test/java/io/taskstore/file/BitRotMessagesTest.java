@@ -121,7 +121,7 @@ final class BitRotMessagesTest {
                   .isInstanceOfSatisfying(
                       StorageUnavailableException.class, e -> assertThat(e.isRetryable()).isTrue())
                   .hasMessage(
-                      "putIfVersion \"p\"/\"k\": another thread or process has held the lock for"
+                      "putIfVersion of \"p\"/\"k\": another thread or process has held the lock for"
                           + " PT0.05S; nothing was written; look for one that hangs"));
       assertThat(backend.get(KEY).orElseThrow().version()).isEqualTo(1);
     }
