@@ -85,6 +85,7 @@ public final class GenericTaskStore implements TaskStore {
   private static final System.Logger LOGGER = System.getLogger(GenericTaskStore.class.getName());
 
   private final StorageBackend backend;
+  private final boolean closesBackend;
   private final Clock clock;
   private final TaskIds ids;
   private final WriteIds writeIds;
@@ -107,6 +108,7 @@ public final class GenericTaskStore implements TaskStore {
 
   private GenericTaskStore(Builder options) {
     this.backend = options.backend;
+    this.closesBackend = options.closesBackend;
     this.clock = options.clock;
     SecureRandom secure = new SecureRandom();
     this.ids = new TaskIds(options.random == null ? secure : options.random);
@@ -961,6 +963,9 @@ public final class GenericTaskStore implements TaskStore {
     waits.close(GenericTaskStore::closedFailure);
     scheduler.close();
     events.close();
+    if (closesBackend) {
+      backend.close();
+    }
   }
 
   private void ensureOpen() {
@@ -1109,6 +1114,7 @@ public final class GenericTaskStore implements TaskStore {
     private long cacheBytes;
     private Duration cacheMaxAge = Duration.ZERO;
     private Duration sweepInterval = Duration.ZERO;
+    private boolean closesBackend;
 
     private Builder(StorageBackend backend) {
       this.backend = Objects.requireNonNull(backend, "backend");
@@ -1137,6 +1143,16 @@ public final class GenericTaskStore implements TaskStore {
     Builder scheduler(Scheduler newScheduler) {
       this.scheduler = newScheduler;
       return this;
+    }
+
+    /** For a store whose user has not opened the backend. */
+    Builder closingBackend() {
+      this.closesBackend = true;
+      return this;
+    }
+
+    TaskLimits limits() {
+      return limits;
     }
 
     /** How large the parts of a task may be. Default: {@link TaskLimits#defaults()}. */

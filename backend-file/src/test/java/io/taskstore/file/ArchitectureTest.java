@@ -25,7 +25,7 @@ final class ArchitectureTest {
   }
 
   @Test
-  void visibility_production_onlyTheBackendIsPublic() {
+  void visibility_production_onlyTheBackendAndItsProviderArePublic() {
     classes()
         .that()
         .areTopLevelClasses()
@@ -33,6 +33,8 @@ final class ArchitectureTest {
         .arePublic()
         .should()
         .be(FileStorageBackend.class)
+        .orShould()
+        .be(FileBackendProvider.class)
         .check(production);
   }
 }
