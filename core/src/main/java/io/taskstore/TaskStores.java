@@ -26,7 +26,8 @@ public final class TaskStores {
   private TaskStores() {}
 
   /**
-   * Opens the store of a URL, see {@link TaskStoreConfiguration#ofUrl}.
+   * Opens the store of a URL, see {@link TaskStoreConfiguration#ofUrl}. Closing it closes the
+   * backend too.
    *
    * @throws InvalidConfigurationException if the URL or what is in its query is wrong
    * @throws TaskStorageException if the storage cannot be used
