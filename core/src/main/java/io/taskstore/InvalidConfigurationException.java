@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -10,11 +11,11 @@ import java.util.List;
 public final class InvalidConfigurationException extends TaskStoreException {
   private static final long serialVersionUID = 1L;
 
-  private final List<String> problems;
+  private final ArrayList<String> problems;
 
   InvalidConfigurationException(List<String> problems) {
     super(message(problems), null);
-    this.problems = List.copyOf(problems);
+    this.problems = new ArrayList<>(problems);
   }
 
   private static String message(List<String> problems) {
@@ -26,6 +27,6 @@ public final class InvalidConfigurationException extends TaskStoreException {
 
   /** What is wrong, one sentence for each. */
   public List<String> problems() {
-    return problems;
+    return List.copyOf(problems);
   }
 }
