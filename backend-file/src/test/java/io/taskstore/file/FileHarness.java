@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -54,18 +55,18 @@ final class FileHarness implements BackendHarness {
     private final Path root;
     private final AtomicReference<@Nullable Trouble> trouble = new AtomicReference<>();
 
-    /** The name of the hints of the hour before this was made. */
-    private final String firstHint;
+    private final AtomicBoolean purged = new AtomicBoolean();
+
+    /** Records of tests may have been due for a moment, and so in the hour before this was made. */
+    private final String firstHints = hintsOf(-1);
 
     FileStorage(Path root) {
       this.root = root;
-      long hour = Math.floorDiv(Instant.now().toEpochMilli(), 3_600_000L) - 1;
-      this.firstHint = "due/%016x.txt".formatted(hour + (1L << 40));
     }
 
     @Override
     public StorageBackend open() {
-      return open(new TroubledFiles(trouble));
+      return open(new TroubledFiles(trouble, purged));
     }
 
     private StorageBackend open(FileAccess files) {
@@ -147,18 +148,27 @@ final class FileHarness implements BackendHarness {
             .filter(Files::isRegularFile)
             .filter(path -> !path.endsWith("partition.json") && !path.endsWith("holders"))
             .map(path -> root.relativize(path).toString())
-            .filter(path -> !isRecentHint(path))
+            .filter(path -> !isHintToStay(path))
             .sorted()
             .toList();
       }
     }
 
     /**
-     * Such a hint goes with the first purge when its hour is over, whatever became of its record.
-     * What was set aside by a purge is none of them.
+     * A hint goes with the first purge when its hour has begun, whatever became of its record: so
+     * it is no left-over before that hour, nor before anybody has purged. What a purge set aside
+     * is.
      */
-    private boolean isRecentHint(String path) {
-      return path.startsWith("due/") && path.endsWith(".txt") && path.compareTo(firstHint) >= 0;
+    private boolean isHintToStay(String path) {
+      boolean isHint = path.startsWith("due/") && path.endsWith(".txt");
+      boolean mayBeOver = path.compareTo(hintsOf(0)) <= 0;
+      return isHint && (!mayBeOver || (!purged.get() && path.compareTo(firstHints) >= 0));
+    }
+
+    /** The name of the hints of an hour, counted from this one. */
+    private static String hintsOf(int hours) {
+      long hour = Math.floorDiv(Instant.now().toEpochMilli(), 3_600_000L) + hours;
+      return "due/%016x.txt".formatted(hour + (1L << 40));
     }
 
     @Override
@@ -216,9 +226,19 @@ final class FileHarness implements BackendHarness {
     /** Whether the last write of a thread has failed: what takes it back needs no new room. */
     private final ThreadLocal<Boolean> refused = ThreadLocal.withInitial(() -> false);
 
-    TroubledFiles(AtomicReference<@Nullable Trouble> trouble) {
+    private final AtomicBoolean purged;
+
+    TroubledFiles(AtomicReference<@Nullable Trouble> trouble, AtomicBoolean purged) {
       super(true);
       this.trouble = trouble;
+      this.purged = purged;
+    }
+
+    @Override
+    void after(Step step, Path path) {
+      if (step == Step.MOVE && path.toString().endsWith(".work")) {
+        purged.set(true);
+      }
     }
 
     @Override
