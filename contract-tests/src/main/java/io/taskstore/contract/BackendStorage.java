@@ -33,8 +33,9 @@ public interface BackendStorage extends AutoCloseable {
   }
 
   /**
-   * Hook: how to open this storage from another process. A backend whose traits say shared must
-   * offer it.
+   * Hook: how to open this storage from another process. A backend whose traits say durable or
+   * shared must offer it: a durable one is shown to survive {@code kill -9}. Two processes have the
+   * storage open at the same time only if the traits say shared.
    */
   default Optional<OtherProcess> otherProcess() {
     return Optional.empty();

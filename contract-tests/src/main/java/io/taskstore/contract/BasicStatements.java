@@ -325,6 +325,9 @@ abstract class BasicStatements extends ContractBase {
 
   @Test
   final void a6_deleteOfAMissingRecord_isAConflictWithAbsent() {
+    assertThat(backend().deleteIfVersion(key("key"), 1))
+        .as("deleteIfVersion in an empty partition")
+        .isEqualTo(Conflict.ABSENT);
     VersionedRecord bystander = insert(backend(), key("key2"), value("bystander"));
     RecordKey deleted = key("deleted");
     insert(backend(), deleted, value("data"));

@@ -60,13 +60,13 @@ abstract class HonestyStatements extends FailureStatements {
   }
 
   @Test
-  final void k1_shared_meansThatAnotherProcessCanBeTold() {
-    if (!traits().shared()) {
-      throw ExcludedException.byTraits("is not shared");
+  final void k1_durableOrShared_meansThatAnotherProcessCanBeTold() {
+    if (!traits().durable() && !traits().shared()) {
+      throw ExcludedException.byTraits("is neither durable nor shared");
     }
     Optional<OtherProcess> otherProcess = storage().otherProcess();
     assertThat(otherProcess)
-        .as("how another process opens the storage of a backend that says shared")
+        .as("how another process opens the storage of a backend that says durable or shared")
         .isPresent();
     assertThat(otherProcess.orElseThrow().location()).as("where the storage is").isNotBlank();
   }
@@ -140,12 +140,12 @@ abstract class HonestyStatements extends FailureStatements {
   }
 
   @Test
-  final void k2_notShared_offersNoOtherProcess() {
-    if (traits().shared()) {
-      throw ExcludedException.byTraits("is shared");
+  final void k2_neitherDurableNorShared_offersNoOtherProcess() {
+    if (traits().durable() || traits().shared()) {
+      throw ExcludedException.byTraits("is durable or shared");
     }
     assertThat(storage().otherProcess())
-        .as("how another process opens the storage of a backend that does not say shared")
+        .as("how another process opens the storage of a backend that says neither of them")
         .isEmpty();
   }
 
