@@ -29,6 +29,9 @@ final class BackendProviders {
           "redis-cluster", "taskstore-backend-redis",
           "dynamodb", "taskstore-backend-dynamodb");
 
+  /** A class path that cannot be searched fails each time it is asked for the next provider. */
+  private static final int MAX_FAILURES = 100;
+
   private final List<StorageBackendProvider> providers;
   private final List<String> broken;
 
@@ -57,7 +60,7 @@ final class BackendProviders {
       List<StorageBackendProvider> providers,
       Set<String> broken) {
     Iterator<ServiceLoader.Provider<StorageBackendProvider>> found = loader.stream().iterator();
-    while (true) {
+    for (int failures = 0; failures < MAX_FAILURES; ) {
       try {
         if (!found.hasNext()) {
           return;
@@ -65,13 +68,27 @@ final class BackendProviders {
         StorageBackendProvider provider = found.next().get();
         boolean isKnown = providers.stream().anyMatch(p -> p.getClass() == provider.getClass());
         if (!isKnown) {
-          Objects.requireNonNull(provider.schemes(), "schemes");
+          checkSchemes(provider);
           providers.add(provider);
         }
       } catch (ServiceConfigurationError | LinkageError | RuntimeException e) {
         // Others are not to suffer from it; who asks for its scheme is told.
         broken.add(reason(e));
+        failures++;
       }
+    }
+  }
+
+  private static void checkSchemes(StorageBackendProvider provider) {
+    try {
+      Objects.requireNonNull(provider.schemes(), "it has none");
+    } catch (LinkageError | RuntimeException e) {
+      throw new ServiceConfigurationError(
+          StorageBackendProvider.class.getName()
+              + ": Provider "
+              + provider.getClass().getName()
+              + " cannot say its schemes",
+          e);
     }
   }
 

@@ -68,6 +68,7 @@ record ResolvedConfiguration(
 
     ResolvedConfiguration resolve(Map<String, Entry> entries) {
       Map<String, Entry> rest = new TreeMap<>(entries);
+      Entry from = rest.getOrDefault(URL, rest.get(URL + FILE_SUFFIX));
       String url = url(rest);
       Matcher parts = url == null ? null : SCHEME.matcher(url);
       StorageBackendProvider provider = null;
@@ -78,8 +79,8 @@ record ResolvedConfiguration(
         String afterScheme = parts.group(2);
         int question = afterScheme.indexOf('?');
         location = question < 0 ? afterScheme : afterScheme.substring(0, question);
-        if (question >= 0) {
-          query(afterScheme.substring(question + 1), rest);
+        if (question >= 0 && from != null) {
+          query(afterScheme.substring(question + 1), from.rank(), rest);
         }
         provider = provider(scheme);
       } else if (url != null) {
@@ -134,8 +135,8 @@ record ResolvedConfiguration(
       return null;
     }
 
-    /** Adds the settings in the query of the URL. */
-    private void query(String query, Map<String, Entry> rest) {
+    /** Adds the settings in the query of a URL, which are of the same rank as the URL. */
+    private void query(String query, int rank, Map<String, Entry> rest) {
       for (String pair : query.split("&", -1)) {
         if (pair.isEmpty()) {
           continue;
@@ -149,13 +150,23 @@ record ResolvedConfiguration(
                   + " what they stand for is not UTF-8; write %25 for a % itself");
           continue;
         }
-        Entry before = rest.put(name, new Entry(name, text));
-        if (before != null) {
+        Entry before = rest.get(name);
+        Entry sibling = rest.get(TaskStoreConfiguration.sibling(name));
+        if (before != null && before.rank() == rank) {
           problems.add(
               "%s is set in the query of the url and once more; remove one of them"
                   .formatted(before.label()));
+        } else if (!overrides(before, rank) && !overrides(sibling, rank)) {
+          if (sibling != null && sibling.rank() < rank) {
+            rest.remove(TaskStoreConfiguration.sibling(name));
+          }
+          rest.put(name, new Entry(name, text, rank));
         }
       }
+    }
+
+    private static boolean overrides(@Nullable Entry entry, int rank) {
+      return entry != null && entry.rank() > rank;
     }
 
     private static @Nullable String decoded(String text) {

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
@@ -29,10 +30,20 @@ final class StoreSettings {
 
   private static final Setting<Long> CACHE_MAX_BYTES =
       Setting.size(
-          "cacheMaxBytes",
-          1,
-          1L << 40,
-          "Memory for finished tasks, which are then read without asking the storage. Unset: none.");
+              "cacheMaxBytes",
+              0,
+              1L << 40,
+              "Memory for finished tasks, which are then read without asking the storage; 0 for none.")
+          .byDefault(16L << 20);
+
+  private static final Setting<Duration> SWEEP_INTERVAL =
+      Setting.duration(
+              "sweepInterval",
+              Duration.ZERO,
+              DAY,
+              "How often the store removes what has expired, unless the backend does so itself; 0 for"
+                  + " never.")
+          .byDefault(Duration.ofMinutes(1));
 
   private static final Setting<Duration> CACHE_MAX_AGE =
       Setting.duration(
@@ -149,15 +160,6 @@ final class StoreSettings {
                     "How often what a handler reports is written at most.")
                 .byDefault(Duration.ofSeconds(1)),
             GenericTaskStore.Builder::progressInterval));
-    options.add(
-        new Option<>(
-            Setting.duration(
-                    "sweepInterval",
-                    Duration.ZERO,
-                    DAY,
-                    "How often the store removes what has expired; 0 for never.")
-                .byDefault(Duration.ZERO),
-            GenericTaskStore.Builder::sweepInterval));
     TaskLimits limits = TaskLimits.defaults();
     options.add(
         limit(
@@ -236,6 +238,7 @@ final class StoreSettings {
   static List<Setting<?>> all() {
     List<Setting<?>> all = new ArrayList<>();
     OPTIONS.forEach(option -> all.add(option.setting()));
+    all.add(SWEEP_INTERVAL);
     all.add(CACHE_MAX_BYTES);
     all.add(CACHE_MAX_AGE);
     return List.copyOf(all);
@@ -255,8 +258,8 @@ final class StoreSettings {
               ? "defaultTtl is longer than maxTtl" + (max.isPresent() ? "" : ", which is 1d")
               : "maxTtl is shorter than defaultTtl, which is 1h");
     }
-    if (values.containsKey(CACHE_MAX_AGE) && !values.containsKey(CACHE_MAX_BYTES)) {
-      conflicts.add("cacheMaxAge is set and cacheMaxBytes is not, without which there is no cache");
+    if (values.containsKey(CACHE_MAX_AGE) && Objects.equals(values.get(CACHE_MAX_BYTES), 0L)) {
+      conflicts.add("cacheMaxAge is set and cacheMaxBytes is 0, with which there is no cache");
     }
     return conflicts;
   }
@@ -268,13 +271,23 @@ final class StoreSettings {
         .findFirst();
   }
 
+  /**
+   * Gives the builder what was set. What is left alone is the builder's default, but for the
+   * sweeper and the cache: who opens a store by configuration gets a whole one.
+   */
   static void apply(Map<Setting<?>, Object> values, GenericTaskStore.Builder builder) {
     OPTIONS.forEach(option -> option.apply(values, builder));
-    Object bytes = values.get(CACHE_MAX_BYTES);
-    if (bytes != null) {
-      Object age = values.get(CACHE_MAX_AGE);
-      builder.cacheFinishedTasks(
-          (Long) bytes, age == null ? CACHE_MAX_AGE.defaultValue().orElseThrow() : (Duration) age);
+    builder.sweepInterval(value(SWEEP_INTERVAL, values));
+    long bytes = value(CACHE_MAX_BYTES, values);
+    if (bytes > 0) {
+      builder.cacheFinishedTasks(bytes, value(CACHE_MAX_AGE, values));
     }
+  }
+
+  private static <T> T value(Setting<T> setting, Map<Setting<?>, Object> values) {
+    Object value = values.get(setting);
+    @SuppressWarnings("unchecked") // it was parsed by the setting
+    T typed = value == null ? setting.defaultValue().orElseThrow() : (T) value;
+    return typed;
   }
 }

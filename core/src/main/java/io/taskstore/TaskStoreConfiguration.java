@@ -23,7 +23,8 @@ import java.util.Properties;
  * backend and the store's own, as {@code docs/settings.md} lists them. In properties they begin
  * with {@code taskstore.}, and others are ignored; as environment variables they are {@code
  * TASKSTORE_} and the name in capitals with underscores, {@code TASKSTORE_LOCK_TIMEOUT}. Settings
- * may also stand in the query of the URL; one that stands there and elsewhere too is a mistake.
+ * may also stand in the query of the URL; one that stands there and by itself in the same
+ * configuration is a mistake.
  *
  * <p>What is secret can come from a file: instead of {@code password} set {@code passwordFile} (in
  * the environment {@code TASKSTORE_PASSWORD_FILE}) to its path. A line break at its end does not
@@ -40,8 +41,9 @@ public final class TaskStoreConfiguration {
    * A text, and what its writer calls it.
    *
    * @param label {@code TASKSTORE_LOCK_TIMEOUT}, {@code taskstore.lockTimeout}, {@code lockTimeout}
+   * @param rank of the configuration that it comes from; a higher one overrides a lower one
    */
-  record Entry(String label, String text) {}
+  record Entry(String label, String text, int rank) {}
 
   private TaskStoreConfiguration(Map<String, Entry> entries) {
     this.entries = Map.copyOf(entries);
@@ -57,7 +59,7 @@ public final class TaskStoreConfiguration {
     Map<String, Entry> entries = new LinkedHashMap<>();
     settings.forEach(
         (name, text) ->
-            entries.put(name, new Entry(name, Objects.requireNonNull(text, () -> name))));
+            entries.put(name, new Entry(name, Objects.requireNonNull(text, () -> name), 0)));
     return new TaskStoreConfiguration(entries);
   }
 
@@ -67,7 +69,7 @@ public final class TaskStoreConfiguration {
     for (String label : properties.stringPropertyNames()) {
       if (label.startsWith(PROPERTY_PREFIX)) {
         String name = label.substring(PROPERTY_PREFIX.length());
-        entries.put(name, new Entry(label, properties.getProperty(label)));
+        entries.put(name, new Entry(label, properties.getProperty(label), 0));
       }
     }
     return new TaskStoreConfiguration(entries);
@@ -105,7 +107,7 @@ public final class TaskStoreConfiguration {
     variables.forEach(
         (label, text) -> {
           if (label.startsWith(VARIABLE_PREFIX)) {
-            entries.put(nameOfVariable(label), new Entry(label, text));
+            entries.put(nameOfVariable(label), new Entry(label, text, 0));
           }
         });
     return new TaskStoreConfiguration(entries);
@@ -133,22 +135,31 @@ public final class TaskStoreConfiguration {
   /**
    * Returns a configuration that has the settings of both, and those of the other where both have
    * one: {@code ofFile(file).overriddenBy(ofEnvironment())}. A secret and the file that has it are
-   * the same setting.
+   * the same setting. What stands in the query of a URL is a setting of the configuration that has
+   * the URL: it overrides and is overridden like the others, and goes with a URL that is
+   * overridden.
    */
   public TaskStoreConfiguration overriddenBy(TaskStoreConfiguration other) {
     Map<String, Entry> all = new LinkedHashMap<>(entries);
     for (String name : other.entries.keySet()) {
-      all.remove(
-          name.endsWith(FILE_SUFFIX)
-              ? name.substring(0, name.length() - FILE_SUFFIX.length())
-              : name + FILE_SUFFIX);
+      all.remove(sibling(name));
     }
-    all.putAll(other.entries);
+    int rank = 1 + entries.values().stream().mapToInt(Entry::rank).max().orElse(0);
+    other.entries.forEach(
+        (name, entry) ->
+            all.put(name, new Entry(entry.label(), entry.text(), rank + entry.rank())));
     return new TaskStoreConfiguration(all);
   }
 
   /** Behind the name of a secret: the path of the file that has it. */
   static final String FILE_SUFFIX = "File";
+
+  /** The name under which the same secret would come from a file, or the other way round. */
+  static String sibling(String name) {
+    return name.endsWith(FILE_SUFFIX)
+        ? name.substring(0, name.length() - FILE_SUFFIX.length())
+        : name + FILE_SUFFIX;
+  }
 
   Map<String, Entry> entries() {
     return entries;

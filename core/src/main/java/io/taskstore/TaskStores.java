@@ -37,7 +37,9 @@ public final class TaskStores {
   }
 
   /**
-   * Opens a store. Closing it closes the backend too.
+   * Opens a store. Closing it closes the backend too. Unlike one that is made by a builder it
+   * sweeps, unless the backend purges by itself, and caches finished tasks: the settings {@code
+   * sweepInterval} and {@code cacheMaxBytes}.
    *
    * @throws InvalidConfigurationException if the configuration is wrong; all problems are told
    * @throws TaskStorageException if the storage cannot be used

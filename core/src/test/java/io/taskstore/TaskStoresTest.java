@@ -5,17 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import io.taskstore.TaskStoreConfiguration.Entry;
 import io.taskstore.spi.BackendConfiguration;
 import io.taskstore.spi.Setting;
 import io.taskstore.spi.StorageBackend;
 import io.taskstore.spi.StorageBackendProvider;
 import java.io.IOException;
-import java.net.URL;
-import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -47,7 +45,7 @@ class TaskStoresTest {
   @TempDir private Path temp;
 
   /** Opens what it is told. */
-  private static class Provider implements StorageBackendProvider {
+  static class Provider implements StorageBackendProvider {
     private final String scheme;
     private final List<Setting<?>> settings;
 
@@ -74,12 +72,6 @@ class TaskStoresTest {
     @Override
     public StorageBackend open(BackendConfiguration configuration) {
       return new MapBackend();
-    }
-  }
-
-  private static final class OtherProvider extends Provider {
-    OtherProvider() {
-      super("vault");
     }
   }
 
@@ -192,6 +184,40 @@ class TaskStoresTest {
   }
 
   @Test
+  void overriddenBy_queryOfTheUrl_countsAsTheConfigurationThatHasTheUrl() throws IOException {
+    Path secret = Files.writeString(temp.resolve("secret"), "from a file");
+    TaskStoreConfiguration plain =
+        TaskStoreConfiguration.ofMap(
+            Map.of("timeout", "5s", "user", "bob", "passwordFile", secret.toString()));
+    TaskStoreConfiguration url =
+        TaskStoreConfiguration.ofUrl("vault:x?user=alice&password=open&timeout=7s");
+
+    ResolvedConfiguration overridden = resolve(plain.overriddenBy(url), VAULT);
+    ResolvedConfiguration overriding = resolve(url.overriddenBy(plain), VAULT);
+    ResolvedConfiguration between =
+        resolve(
+            plain
+                .overriddenBy(url)
+                .overriddenBy(TaskStoreConfiguration.ofMap(Map.of("timeout", "9s"))),
+            VAULT);
+    ResolvedConfiguration another =
+        resolve(
+            url.overriddenBy(TaskStoreConfiguration.ofUrl("vault:y?user=eve&password=p")), VAULT);
+
+    assertThat(overridden.backend().get(USER)).isEqualTo("alice");
+    assertThat(overridden.backend().get(PASSWORD)).isEqualTo("open");
+    assertThat(overridden.backend().get(TIMEOUT)).isEqualTo(Duration.ofSeconds(7));
+    assertThat(overriding.backend().get(USER)).isEqualTo("bob");
+    assertThat(overriding.backend().get(PASSWORD)).isEqualTo("from a file");
+    assertThat(overriding.backend().get(TIMEOUT)).isEqualTo(Duration.ofSeconds(5));
+    assertThat(between.backend().get(USER)).isEqualTo("alice");
+    assertThat(between.backend().get(TIMEOUT)).isEqualTo(Duration.ofSeconds(9));
+    assertThat(another.backend().get(TIMEOUT))
+        .as("what goes with the url")
+        .isEqualTo(TIMEOUT.defaultValue().orElseThrow());
+  }
+
+  @Test
   void resolve_urlInAFile_isRead() throws IOException {
     Path file = Files.writeString(temp.resolve("url"), "vault://u:p@host?user=alice\n");
 
@@ -209,7 +235,6 @@ class TaskStoresTest {
     for (Setting<?> setting : StoreSettings.all()) {
       setting.defaultValue().ifPresent(value -> values.put(setting, value));
     }
-    values.keySet().removeIf(setting -> setting.name().startsWith("cache"));
     GenericTaskStore.Builder builder = GenericTaskStore.builder(new MapBackend());
 
     StoreSettings.apply(values, builder);
@@ -267,33 +292,6 @@ class TaskStoresTest {
         .containsExactly(
             "there is no backend for the scheme cupboard: there is none at all; add"
                 + " io.taskstore:taskstore-backend-file, for example");
-  }
-
-  @Test
-  void resolve_providerCouldNotBeLoaded_isSaidToWhoMissesIt() {
-    BackendProviders providers =
-        new BackendProviders(List.of(VAULT), List.of("com.example.Attic: no such class"));
-    assertThatThrownBy(
-            () -> ResolvedConfiguration.of(Map.of("url", new Entry("url", "attic:x")), providers))
-        .hasMessage(
-            "The configuration of the task store is wrong: there is no backend for the scheme"
-                + " attic: there are vault:; could not be loaded: com.example.Attic: no such"
-                + " class");
-    Map<String, Entry> right = TaskStoreConfiguration.ofMap(valid()).entries();
-    assertThat(ResolvedConfiguration.of(right, providers).provider()).isSameAs(VAULT);
-  }
-
-  @Test
-  void resolve_schemeOfTwoBackends_namesBothAndWhereTheyAre() {
-    String place = TaskStoresTest.class.getProtectionDomain().getCodeSource().getLocation() + "";
-    assertThat(problems(TaskStoreConfiguration.ofMap(valid()), VAULT, new OtherProvider()))
-        .containsExactly(
-            "there is more than one backend for the scheme vault:"
-                + " io.taskstore.TaskStoresTest$OtherProvider in "
-                + place
-                + " and io.taskstore.TaskStoresTest$Provider in "
-                + place
-                + "; remove one of them");
   }
 
   @Test
@@ -427,9 +425,10 @@ class TaskStoresTest {
     settings = valid("maxTtl", "2h");
     settings.put("defaultTtl", "3h");
     assertThat(problems(settings)).containsExactly("defaultTtl is longer than maxTtl");
-    assertThat(problems(valid("cacheMaxAge", "3s")))
-        .containsExactly(
-            "cacheMaxAge is set and cacheMaxBytes is not, without which there is no cache");
+    settings = valid("cacheMaxAge", "3s");
+    settings.put("cacheMaxBytes", "0");
+    assertThat(problems(settings))
+        .containsExactly("cacheMaxAge is set and cacheMaxBytes is 0, with which there is no cache");
     settings = valid("allowUnlimitedTtl", "true");
     settings.put("defaultTtl", "30d");
     assertThat(resolve(settings).options()).hasSize(2);
@@ -530,55 +529,43 @@ class TaskStoresTest {
     assertThat(closed).hasValue(1);
   }
 
-  /** For {@link java.util.ServiceLoader}. */
-  public static final class LoadedProvider extends Provider {
-    /** Made by its name. */
-    public LoadedProvider() {
-      super("shelf");
-    }
+  /** A store as it is opened with these settings, with what it purges at. */
+  private static GenericTaskStore opened(
+      Map<String, String> settings, VirtualScheduler scheduler, List<Instant> purges) {
+    StorageBackend backend =
+        new ForwardingBackend(new MapBackend()) {
+          @Override
+          public int purgeExpired(Instant now, int limit) {
+            purges.add(now);
+            return 0;
+          }
+        };
+    GenericTaskStore.Builder builder = GenericTaskStore.builder(backend).scheduler(scheduler);
+    StoreSettings.apply(resolve(settings).options(), builder);
+    return builder.build();
   }
 
-  /** One that cannot be made. */
-  public static final class BrokenProvider extends Provider {
-    /** Fails. */
-    public BrokenProvider() {
-      super("ruin");
-      throw new IllegalStateException("no roof");
+  @Test
+  void apply_nothingSet_sweepsEveryMinuteAndCaches() {
+    VirtualScheduler scheduler = new VirtualScheduler(new VirtualTiming());
+    List<Instant> purges = new ArrayList<>();
+    try (GenericTaskStore store = opened(valid(), scheduler, purges)) {
+      scheduler.advance(Duration.ofSeconds(67));
+      assertThat(purges).hasSize(1);
+      assertThat(store.cacheStatistics()).isPresent();
     }
   }
 
   @Test
-  void open_brokenProviders_doNotDisturbOthers() throws IOException {
-    Path services = Files.createDirectories(temp.resolve("META-INF/services"));
-    Files.writeString(
-        services.resolve(StorageBackendProvider.class.getName()),
-        "com.example.Attic\n"
-            + BrokenProvider.class.getName()
-            + "\n"
-            + LoadedProvider.class.getName()
-            + "\n");
-    Thread thread = Thread.currentThread();
-    ClassLoader before = thread.getContextClassLoader();
-    try (URLClassLoader loader =
-        new URLClassLoader(new URL[] {temp.toUri().toURL()}, TaskStores.class.getClassLoader())) {
-      thread.setContextClassLoader(loader);
-
-      TaskStores.open("shelf:x").close();
-
-      String spi = StorageBackendProvider.class.getName();
-      assertThatThrownBy(() -> TaskStores.open("ruin:x"))
-          .isInstanceOf(InvalidConfigurationException.class)
-          .hasMessage(
-              "The configuration of the task store is wrong: there is no backend for the scheme"
-                  + " ruin: there are shelf:; could not be loaded: "
-                  + spi
-                  + ": Provider com.example.Attic not found; "
-                  + spi
-                  + ": Provider "
-                  + BrokenProvider.class.getName()
-                  + " could not be instantiated (java.lang.IllegalStateException: no roof)");
-    } finally {
-      thread.setContextClassLoader(before);
+  void apply_zero_sweepsAndCachesNothing() {
+    VirtualScheduler scheduler = new VirtualScheduler(new VirtualTiming());
+    List<Instant> purges = new ArrayList<>();
+    Map<String, String> settings = valid("sweepInterval", "0");
+    settings.put("cacheMaxBytes", "0");
+    try (GenericTaskStore store = opened(settings, scheduler, purges)) {
+      scheduler.advance(Duration.ofDays(1));
+      assertThat(purges).isEmpty();
+      assertThat(store.cacheStatistics()).isEmpty();
     }
   }
 

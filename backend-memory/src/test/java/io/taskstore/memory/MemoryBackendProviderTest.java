@@ -13,6 +13,9 @@ import io.taskstore.TaskStores;
 import io.taskstore.spi.BackendConfiguration;
 import io.taskstore.spi.Setting;
 import io.taskstore.spi.StorageBackend;
+import java.io.IOException;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -55,6 +58,18 @@ final class MemoryBackendProviderTest {
         .hasMessage(
             "The configuration of the task store is wrong: there is no backend for the scheme"
                 + " redis: add io.taskstore:taskstore-backend-redis; there are file:, memory:");
+  }
+
+  @Test
+  void open_providerSeenByTwoClassLoaders_isNoDuplicate() throws IOException {
+    Thread thread = Thread.currentThread();
+    ClassLoader before = thread.getContextClassLoader();
+    try (URLClassLoader child = new URLClassLoader(new URL[0], before)) {
+      thread.setContextClassLoader(child);
+      TaskStores.open("memory:").close();
+    } finally {
+      thread.setContextClassLoader(before);
+    }
   }
 
   @Test

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.memory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.taskstore.InvalidConfigurationException;
+import io.taskstore.TaskStores;
+import io.taskstore.spi.StorageBackendProvider;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.ServiceLoader;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+/**
+ * {@code docs/configuration.md} quotes what each backend says of its URL and of settings that do
+ * not fit together, and nothing else. Each problem is one that was found.
+ */
+class DocumentedProblemsTest {
+  private static final Path DOCUMENT = Path.of("..", "docs", "configuration.md");
+  private static final Pattern HEADING = Pattern.compile("^### (.+)$", Pattern.MULTILINE);
+  private static final Pattern ROW = Pattern.compile("^\\| `(.+?)` \\|", Pattern.MULTILINE);
+
+  private final TreeMap<String, TreeSet<String>> problems = new TreeMap<>();
+
+  private void found(String url) {
+    InvalidConfigurationException e =
+        catchThrowableOfType(InvalidConfigurationException.class, () -> TaskStores.open(url));
+    assertThat(e).as("what is wrong with %s", url).isNotNull();
+    String scheme = url.substring(0, url.indexOf(':'));
+    problems.computeIfAbsent(scheme, s -> new TreeSet<>()).addAll(e.problems());
+  }
+
+  @Test
+  void document_quotesEveryProblemOfABackend_andNoOther() throws IOException {
+    found("memory:tasks");
+    found("memory:?maxBytes=1000");
+    found("file:");
+    found("file://host/tasks");
+    found("file:~/tasks");
+    found("file:\0");
+
+    String document = Files.readString(DOCUMENT, StandardCharsets.UTF_8);
+    String sections = document.substring(document.indexOf("\n## When it is wrong\n"));
+    TreeMap<String, TreeSet<String>> documented = new TreeMap<>();
+    Matcher heading = HEADING.matcher(sections);
+    while (heading.find()) {
+      int end = sections.indexOf("\n#", heading.end());
+      Matcher row =
+          ROW.matcher(sections.substring(heading.end(), end < 0 ? sections.length() : end));
+      TreeSet<String> rows = new TreeSet<>();
+      while (row.find()) {
+        rows.add(row.group(1));
+      }
+      documented.put(heading.group(1), rows);
+    }
+    assertThat(documented).isEqualTo(problems);
+    List<String> schemes = new ArrayList<>();
+    ServiceLoader.load(StorageBackendProvider.class).forEach(p -> schemes.addAll(p.schemes()));
+    assertThat(schemes).as("every backend is here").allMatch(documented::containsKey);
+  }
+}
