@@ -15,14 +15,21 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Every block of Java in README.md and in docs/ is a whole source file that compiles. */
+/**
+ * Every block of Java in README.md and in docs/ is a whole source file that compiles; but for the
+ * guide for authors of backends, whose code is that of an example, where a test compares it.
+ */
 class DocumentedCodeTest {
   @TempDir Path output;
 
   private static List<Path> documents() throws IOException {
     try (Stream<Path> docs = Files.walk(DocumentedCode.ROOT.resolve("docs"))) {
       List<Path> all =
-          new ArrayList<>(docs.filter(p -> p.toString().endsWith(".md")).sorted().toList());
+          new ArrayList<>(
+              docs.filter(p -> p.toString().endsWith(".md"))
+                  .filter(p -> !p.endsWith("writing-a-backend.md"))
+                  .sorted()
+                  .toList());
       all.add(0, DocumentedCode.ROOT.resolve("README.md"));
       return all;
     }
