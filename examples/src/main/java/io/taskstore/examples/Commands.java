@@ -1,28 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore.examples;
 
+import io.taskstore.InvalidConfigurationException;
 import java.time.Duration;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.TypeConversionException;
 
-/** What the commands have in common: a mistake of the user is answered with one line. */
+/**
+ * What the commands have in common: a mistake of the user is answered with one line, or one for
+ * each if there are several in the configuration of the store.
+ */
 final class Commands {
   /** The exit code of a program that was cancelled, as shells have it for Ctrl-C. */
   static final int CANCELLED = 130;
-
-  /** Reads {@code --store}. */
-  static final class StoreConverter implements ITypeConverter<StoreOption> {
-    @Override
-    public StoreOption convert(String value) {
-      try {
-        return new StoreOption(value);
-      } catch (IllegalArgumentException e) {
-        throw new TypeConversionException(e.getMessage());
-      }
-    }
-  }
 
   /** Reads a number that must not be negative. */
   static final class CountConverter implements ITypeConverter<Long> {
@@ -79,13 +72,23 @@ final class Commands {
             })
         .setExecutionExceptionHandler(
             (e, line, parsed) -> {
-              line.getErr().println(line.getCommandName() + ": " + oneLine(e));
-              return CommandLine.ExitCode.SOFTWARE;
+              boolean isWrong = e instanceof InvalidConfigurationException;
+              String message = isWrong ? lines(e) : oneLine(e);
+              line.getErr().println(line.getCommandName() + ": " + message);
+              return isWrong ? CommandLine.ExitCode.USAGE : CommandLine.ExitCode.SOFTWARE;
             });
   }
 
   private static String oneLine(Exception e) {
+    return lines(e).lines().findFirst().orElse("");
+  }
+
+  /** The message; names of files and what a user has typed may have anything in them. */
+  private static String lines(Exception e) {
     String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-    return message.lines().findFirst().orElse(message);
+    return message
+        .lines()
+        .map(Table::printable)
+        .collect(Collectors.joining(System.lineSeparator()));
   }
 }

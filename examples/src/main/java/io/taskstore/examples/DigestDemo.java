@@ -66,10 +66,8 @@ final class DigestDemo implements Callable<Integer> {
   @Option(
       names = "--store",
       paramLabel = "URL",
-      description = "Where the server keeps its tasks: " + StoreOption.HELP,
-      defaultValue = StoreOption.DEFAULT,
-      converter = Commands.StoreConverter.class)
-  private StoreOption storeOption = new StoreOption(StoreOption.DEFAULT);
+      description = "Where the server keeps its tasks: " + StoreOption.HELP)
+  private @Nullable String storeUrl;
 
   @Option(
       names = "--cancel-after",
@@ -181,15 +179,18 @@ final class DigestDemo implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--cancel-after must be from 0 to 100: " + cancelAfter);
     }
+    StoreOption storeOption = new StoreOption(storeUrl, System.getenv());
     if (crash && !storeOption.isDurable()) {
       throw new ParameterException(
           spec.commandLine(),
-          "--crash needs a store that outlives the server, as file: does: with "
-              + storeOption.url()
-              + " the task would be gone with it");
+          "--crash needs a store that outlives the server, as file: does: with memory: the task"
+              + " would be gone with it");
     }
+    // What is wrong with it is better said here than by a server that does not start.
+    storeOption.open(null, List.of()).close();
     try (ServerProcess server =
-        ServerProcess.start(serverCommand(), this::logOfServer, this::answer)) {
+        ServerProcess.start(
+            serverCommand(), storeOption::passTo, this::logOfServer, this::answer)) {
       long begin = System.nanoTime();
       Status task = server.call("digest_folder", Map.of("folder", folder.toString()), Status.class);
       Runtime.getRuntime()
@@ -226,7 +227,7 @@ final class DigestDemo implements Callable<Integer> {
     }
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of(DigestServer.class.getName(), "--store", storeOption.resolved().url()));
+    command.add(DigestServer.class.getName());
     command.addAll(List.of("--ask-above", Long.toString(askAbove)));
     if (crash) {
       command.addAll(List.of("--lease", Long.toString(CRASH_LEASE.toSeconds())));

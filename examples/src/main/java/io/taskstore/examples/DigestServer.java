@@ -16,6 +16,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -34,8 +35,6 @@ import picocli.CommandLine.Option;
 final class DigestServer implements Callable<Integer> {
   static final String DEFAULT_ASK_ABOVE = "100000";
 
-  private static final String DEFAULT_LEASE = "30";
-
   private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
 
   /** How long calls may go on after the client has gone. */
@@ -44,10 +43,8 @@ final class DigestServer implements Callable<Integer> {
   @Option(
       names = "--store",
       paramLabel = "URL",
-      description = "Where to keep the tasks: " + StoreOption.HELP,
-      defaultValue = StoreOption.DEFAULT,
-      converter = Commands.StoreConverter.class)
-  private StoreOption storeOption = new StoreOption(StoreOption.DEFAULT);
+      description = "Where to keep the tasks: " + StoreOption.HELP)
+  private @Nullable String storeUrl;
 
   @Option(
       names = "--ask-above",
@@ -62,11 +59,10 @@ final class DigestServer implements Callable<Integer> {
       names = "--lease",
       paramLabel = "SECONDS",
       description =
-          "How long after the last sign of life of a server others go on with its tasks:"
-              + " ${DEFAULT-VALUE} (default).",
-      defaultValue = DEFAULT_LEASE,
+          "How long after the last sign of life of a server others go on with its tasks."
+              + " Default: the setting lease, which is 30 s if nobody sets it.",
       converter = Commands.SecondsConverter.class)
-  private Duration lease = Duration.ZERO;
+  private @Nullable Duration lease;
 
   @Option(
       names = "--pace",
@@ -100,6 +96,7 @@ final class DigestServer implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    StoreOption storeOption = new StoreOption(storeUrl, System.getenv());
     DigestService service =
         new DigestService(
             questions ->

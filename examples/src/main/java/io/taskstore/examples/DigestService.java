@@ -11,7 +11,6 @@ import io.taskstore.TaskPage;
 import io.taskstore.TaskQuery;
 import io.taskstore.TaskStore;
 import io.taskstore.TaskStoreException;
-import io.taskstore.examples.StoreOption.OpenStore;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -56,7 +55,6 @@ final class DigestService implements AutoCloseable {
   private final ScheduledExecutorService timer =
       Executors.newSingleThreadScheduledExecutor(daemons("resume"));
   private final Questions questions = new Questions(threads, Protocol.json());
-  private final OpenStore opened;
   private final TaskStore store;
   private final TaskHandler handler;
   private final Clock clock;
@@ -67,11 +65,10 @@ final class DigestService implements AutoCloseable {
    * @param clock the clock of the store
    */
   DigestService(
-      Function<TaskListener, OpenStore> opening,
+      Function<TaskListener, TaskStore> opening,
       Function<TaskStore, TaskHandler> handler,
       Clock clock) {
-    this.opened = opening.apply(questions);
-    this.store = opened.store();
+    this.store = opening.apply(questions);
     this.handler = handler.apply(store);
     this.clock = clock;
   }
@@ -189,6 +186,6 @@ final class DigestService implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    opened.close();
+    store.close();
   }
 }

@@ -56,6 +56,7 @@ final class ServerProcess implements AutoCloseable {
       };
 
   private final List<String> command;
+  private final Consumer<Map<String, String>> environment;
   private final Consumer<String> log;
   private final Function<ElicitFormRequest, ElicitResult> answers;
 
@@ -66,9 +67,11 @@ final class ServerProcess implements AutoCloseable {
 
   private ServerProcess(
       List<String> command,
+      Consumer<Map<String, String>> environment,
       Consumer<String> log,
       Function<ElicitFormRequest, ElicitResult> answers) {
     this.command = command;
+    this.environment = environment;
     this.log = log;
     this.answers = answers;
     this.running = launch();
@@ -89,24 +92,32 @@ final class ServerProcess implements AutoCloseable {
   /**
    * Starts the server and waits until it answers.
    *
+   * @param environment changes the environment of the server, which is that of this process
    * @param log is given the lines that the server writes to its standard error
    * @param answers answers the questions of the server; may take its time
    */
   static ServerProcess start(
       List<String> command,
+      Consumer<Map<String, String>> environment,
       Consumer<String> log,
       Function<ElicitFormRequest, ElicitResult> answers) {
-    return new ServerProcess(command, log, answers);
+    return new ServerProcess(command, environment, log, answers);
   }
 
   private Running launch() {
     FirstWords words = new FirstWords();
+    ServerParameters parameters =
+        ServerParameters.builder(command.get(0)).args(command.subList(1, command.size())).build();
     StdioClientTransport transport =
-        new StdioClientTransport(
-            ServerParameters.builder(command.get(0))
-                .args(command.subList(1, command.size()))
-                .build(),
-            JSON);
+        new StdioClientTransport(parameters, JSON) {
+          @Override
+          protected ProcessBuilder getProcessBuilder() {
+            // The parameters can add variables, but not remove any.
+            ProcessBuilder builder = super.getProcessBuilder();
+            environment.accept(builder.environment());
+            return builder;
+          }
+        };
     transport.setStdErrorHandler(words);
     McpSyncClient client =
         McpClient.sync(transport)

@@ -3,6 +3,7 @@ package io.taskstore.examples;
 
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -19,11 +20,12 @@ final class StateDirectory {
   /**
    * Returns the directory for the user who runs this process. It need not be there.
    *
+   * @param environment the variables of the environment
    * @throws IllegalArgumentException if the user has no home; the message is for the user
    */
-  static Path ofThisUser() {
+  static Path ofThisUser(Map<String, String> environment) {
     // Some containers run as a user of whom nothing is known; Java then has "?" for the home.
-    return of(System::getenv, System.getProperty("os.name"), System.getProperty("user.home"));
+    return of(environment::get, System.getProperty("os.name"), System.getProperty("user.home"));
   }
 
   /**

@@ -1,155 +1,121 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore.examples;
 
-import io.taskstore.GenericTaskStore;
 import io.taskstore.TaskListener;
 import io.taskstore.TaskStore;
-import io.taskstore.file.FileStorageBackend;
-import io.taskstore.memory.MemoryStorageBackend;
-import io.taskstore.spi.StorageBackend;
-import io.taskstore.spi.StorageException;
-import java.nio.file.InvalidPathException;
-import java.nio.file.Path;
+import io.taskstore.TaskStoreConfiguration;
+import io.taskstore.TaskStores;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Where to keep the tasks, as the option {@code --store} says it.
+ * Where to keep the tasks: as the option {@code --store} says it, else as the environment does
+ * ({@code TASKSTORE_URL}), else in the {@link StateDirectory}, which is also what {@code file:}
+ * alone means. Whatever else there is to know about URLs and settings, {@link TaskStores} knows.
  *
- * @param url {@code file:} and a directory, which is taken as it stands; {@code file:} alone for
- *     the {@link StateDirectory}; or {@code memory:}
+ * <p>Not a record: a URL may have a password in it, and nothing is to print it.
  */
-record StoreOption(String url) {
+final class StoreOption {
   /** More digests at once would only wait for the same disk. */
   static final int MAX_ACTIVE_TASKS = 8;
 
-  private static final String FILE = "file:";
-  private static final String MEMORY = "memory:";
-
-  static final String DEFAULT = FILE;
-
   /** For the help of the commands. */
   static final String HELP =
-      "file:DIRECTORY, file: for a directory of your own (default), or memory:, which ends with the"
-          + " server.";
+      "file:DIRECTORY, file: for a directory of your own, memory:, which ends with the server, or"
+          + " the URL of another backend on the class path. Settings go into its query, as in"
+          + " file:DIRECTORY?lockTimeout=10s, or into environment variables, as"
+          + " TASKSTORE_LOCK_TIMEOUT. Default: TASKSTORE_URL, where a URL with a password belongs"
+          + " (others see a command line), else file:.";
 
-  private static final Duration SWEEP_INTERVAL = Duration.ofMinutes(1);
+  private static final String URL = "TASKSTORE_URL";
+  private static final String URL_FILE = "TASKSTORE_URL_FILE";
 
-  StoreOption {
-    if (url.startsWith(FILE)) {
-      checkPath(url.substring(FILE.length()));
-    } else if (!url.equals(MEMORY)) {
-      // Not the whole of it: what follows the scheme may hold a password.
-      String scheme = url.substring(0, url.indexOf(':') + 1);
-      throw new IllegalArgumentException(
-          "unknown store: "
-              + (scheme.isEmpty() ? url : scheme)
-              + " (supported: file:DIRECTORY, memory:)");
-    }
-  }
+  private static final String OF_THIS_USER = "file:";
+  private static final String MEMORY = "memory:";
 
-  private static void checkPath(String path) {
-    if (path.startsWith("//") && !path.startsWith("///")) {
-      throw new IllegalArgumentException(
-          "file:// is for directories of other hosts; this one's are file:DIRECTORY");
-    }
-    if (path.equals("~") || path.startsWith("~/")) {
-      // No shell replaces it there, and who has a directory of that name removes the wrong one.
-      throw new IllegalArgumentException("~ is not known in file:~, name the directory in full");
-    }
-    try {
-      var unused = Path.of(path);
-    } catch (InvalidPathException e) {
-      throw new IllegalArgumentException("not the name of a directory: " + path, e);
-    }
-  }
+  /** What suits these programs, for settings that the user leaves alone. */
+  private static final Map<String, String> OWN_SETTINGS =
+      Map.of(
+          "maxActiveTasks",
+          Integer.toString(MAX_ACTIVE_TASKS),
+          // A progress bar should move.
+          "progressInterval",
+          DigestTask.INTERVAL.toString());
 
-  /** The store cannot be opened; the message says which one, and why. */
-  static final class OpeningException extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-
-    OpeningException(String message, Throwable cause) {
-      super(message, cause);
-    }
-  }
+  private final @Nullable String option;
+  private final Map<String, String> environment;
 
   /**
-   * A store that is open.
-   *
-   * @param closeBackend closes what is under it, which a store leaves alone
+   * @param option what {@code --store} says; null if it is not given
+   * @param environment the variables of the environment
    */
-  record OpenStore(TaskStore store, Runnable closeBackend) implements AutoCloseable {
-    @Override
-    public void close() {
-      try {
-        store.close();
-      } finally {
-        closeBackend.run();
-      }
-    }
+  StoreOption(@Nullable String option, Map<String, String> environment) {
+    this.option = option;
+    this.environment = Map.copyOf(environment);
   }
 
-  /** Whether tasks survive the process that has made them. */
+  /** Whether tasks survive the process that has made them, as far as the URL shows it. */
   boolean isDurable() {
-    return !url.equals(MEMORY);
+    return !url().toLowerCase(Locale.ROOT).startsWith(MEMORY);
+  }
+
+  /** The URL; empty if only the file of {@code TASKSTORE_URL_FILE} has it. */
+  private String url() {
+    if (option != null) {
+      return option.strip();
+    }
+    String byDefault = environment.containsKey(URL_FILE) ? "" : OF_THIS_USER;
+    return environment.getOrDefault(URL, byDefault).strip();
   }
 
   /**
-   * Returns the same store with its directory in full, for another process.
+   * Has a child process use the same store, without naming it on its command line, which everybody
+   * on this host can read.
    *
-   * @throws IllegalArgumentException if there is no such directory, see {@link StateDirectory}
+   * @param ofChild the environment of the child, which is that of this process so far
    */
-  StoreOption resolved() {
-    return isDurable() ? new StoreOption(FILE + directory()) : this;
-  }
-
-  private Path directory() {
-    String path = url.substring(FILE.length());
-    if (path.isEmpty()) {
-      return StateDirectory.ofThisUser();
+  void passTo(Map<String, String> ofChild) {
+    if (option != null) {
+      ofChild.put(URL, option);
+      ofChild.remove(URL_FILE);
     }
-    return Path.of(path.startsWith("//") ? path.substring("//".length()) : path).toAbsolutePath();
   }
 
   /**
-   * Opens the store.
+   * Opens the store. Closing it closes all that is under it.
    *
-   * @param lease how long a task stays with a server that gives no sign of life
-   * @throws OpeningException if it cannot be opened
+   * @param lease how long a task stays with a server that gives no sign of life; null for as long
+   *     as the setting says
+   * @throws io.taskstore.InvalidConfigurationException if what the user has set is wrong
+   * @throws io.taskstore.TaskStorageException if the storage cannot be used
+   * @throws IllegalArgumentException if the user has no directory, see {@link StateDirectory}
    */
-  OpenStore open(Duration lease, List<TaskListener> listeners) {
-    StorageBackend backend = openBackend();
-    GenericTaskStore.Builder options = options(backend).lease(lease);
-    listeners.forEach(options::listener);
-    return new OpenStore(options.build(), backend::close);
+  TaskStore open(@Nullable Duration lease, List<TaskListener> listeners) {
+    return TaskStores.open(
+        configuration(),
+        builder -> {
+          // Standard input and output belong to whoever started the process, so there is one owner.
+          builder.allowLocalOwner(true);
+          if (lease != null) {
+            builder.lease(lease);
+          }
+          listeners.forEach(builder::listener);
+        });
   }
 
-  private StorageBackend openBackend() {
-    if (!isDurable()) {
-      return MemoryStorageBackend.create();
+  private TaskStoreConfiguration configuration() {
+    TaskStoreConfiguration configuration =
+        TaskStoreConfiguration.ofMap(OWN_SETTINGS)
+            .overriddenBy(TaskStoreConfiguration.ofEnvironment(environment));
+    String url = url();
+    if (url.equalsIgnoreCase(OF_THIS_USER)) {
+      url = OF_THIS_USER + StateDirectory.ofThisUser(environment);
+    } else if (option == null) {
+      return configuration; // the environment has the URL
     }
-    try {
-      return FileStorageBackend.open(directory());
-    } catch (StorageException e) {
-      throw new OpeningException("the tasks cannot be kept: " + Table.printable(reason(e)), e);
-    }
-  }
-
-  /** What has happened, without the name of the operation, which is no news to anybody. */
-  private static String reason(StorageException e) {
-    String message = String.valueOf(e.getMessage());
-    String operation = e.operation() + ": ";
-    return message.startsWith(operation) ? message.substring(operation.length()) : message;
-  }
-
-  /** What is the same for every backend. */
-  static GenericTaskStore.Builder options(StorageBackend backend) {
-    return GenericTaskStore.builder(backend)
-        // Standard input and output belong to whoever started the process, so there is one owner.
-        .allowLocalOwner(true)
-        .maxActiveTasks(MAX_ACTIVE_TASKS)
-        // A progress bar should move.
-        .progressInterval(DigestTask.INTERVAL)
-        .sweepInterval(SWEEP_INTERVAL);
+    return configuration.overriddenBy(TaskStoreConfiguration.ofUrl(url));
   }
 }

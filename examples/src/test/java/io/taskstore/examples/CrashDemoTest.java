@@ -165,8 +165,14 @@ class CrashDemoTest {
 
   @Test
   void crash_memory_isWrongUsage() throws IOException, InterruptedException {
-    Outcome outcome = programs.runDemo("--crash", "--store", "memory:", folder.toString());
+    ProcessBuilder ofEnvironment = programs.demo("--crash", folder.toString());
+    ofEnvironment.environment().put("TASKSTORE_URL", "memory:?maxRecords=9");
 
+    assertMemoryRefused(programs.runDemo("--crash", "--store", "memory:", folder.toString()));
+    assertMemoryRefused(programs.outcome("demo", ofEnvironment.start()));
+  }
+
+  private static void assertMemoryRefused(Outcome outcome) {
     assertThat(outcome.err().lines())
         .containsExactly(
             "examples/run: --crash needs a store that outlives the server, as file: does: with"

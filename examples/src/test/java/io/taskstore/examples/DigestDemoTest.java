@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.taskstore.examples.Programs.Outcome;
-import io.taskstore.examples.RawClient.Answer;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
@@ -116,10 +115,6 @@ class DigestDemoTest {
 
   @Test
   void demo_mistakes_areOneLine() throws IOException, InterruptedException {
-    assertUsageError(
-        programs.runDemo("--store", "ftp://x", folder.toString()),
-        "Invalid value for option '--store': unknown store: ftp: (supported:"
-            + " file:DIRECTORY, memory:)");
     assertUsageError(programs.runDemo(temp + "/missing"), "no such folder: " + temp + "/missing");
     assertUsageError(programs.runDemo(folder + "/a.txt"), "not a folder: " + folder + "/a.txt");
     assertUsageError(programs.runDemo("--bogus"), "Unknown option: '--bogus'");
@@ -132,6 +127,41 @@ class DigestDemoTest {
   }
 
   @Test
+  void demo_storeIsWrong_isToldBeforeAnythingStarts() throws IOException, InterruptedException {
+    ProcessBuilder ofEnvironment = programs.demo(folder.toString());
+    ofEnvironment.environment().put("TASKSTORE_URL", "file:" + temp + "/store?lockTimeout=5%20sec");
+    ofEnvironment.environment().put("TASKSTORE_MAX_ACTIVE_TASKS", "none");
+
+    Outcome one = programs.runDemo("--store", "ftp://user:secret@host", folder.toString());
+    Outcome several = programs.outcome("demo", ofEnvironment.start());
+
+    assertThat(one.err().lines())
+        .containsExactly(
+            "examples/run: The configuration of the task store is wrong: there is no backend for"
+                + " the scheme ftp: there are file:, jdbc:, memory:");
+    assertThat(one.exitCode()).isEqualTo(2);
+    assertThat(several.err().lines())
+        .containsExactly(
+            "examples/run: The configuration of the task store is wrong in 2 places:",
+            "- lockTimeout must be a duration from 1ms to 1d, for example 1m30s, not \"5 sec\"",
+            "- TASKSTORE_MAX_ACTIVE_TASKS: maxActiveTasks must be a whole number from 1 to 1000000,"
+                + " not \"none\"");
+    assertThat(several.exitCode()).isEqualTo(2);
+    assertThat(one.out() + several.out()).isEmpty();
+    assertThat(temp.resolve("store")).doesNotExist();
+  }
+
+  @Test
+  void demo_storeOption_isNeverShown() throws IOException, InterruptedException {
+    String url = "ftp://user:secret@host";
+    Outcome twice = programs.runDemo("--store", url, "--store", url, folder.toString());
+    Outcome help = programs.runDemo("--store", url, "--help");
+
+    assertUsageError(twice, "option '--store' (URL) should be specified only once");
+    assertThat(help.out()).contains("--store").doesNotContain("secret");
+  }
+
+  @Test
   void demo_storeCannotBeOpened_isOneLine() throws IOException, InterruptedException {
     Outcome foreign = programs.runDemo("--store", "file:" + folder, folder.toString());
     Outcome file = programs.runDemo("--store", "file:" + folder + "/a.txt", folder.toString());
@@ -139,13 +169,13 @@ class DigestDemoTest {
     assertThat(foreign.err().lines())
         .singleElement()
         .asString()
-        .startsWith("examples/run: DigestServer: the tasks cannot be kept: ")
+        .startsWith("examples/run: The task store cannot be opened: ")
         .contains(folder.toString());
     assertThat(foreign.exitCode()).isEqualTo(1);
     assertThat(file.err().lines())
         .singleElement()
         .asString()
-        .startsWith("examples/run: DigestServer: the tasks cannot be kept: ")
+        .startsWith("examples/run: The task store cannot be opened: ")
         .contains(folder + "/a.txt");
     assertThat(file.exitCode()).isEqualTo(1);
     assertThat(foreign.out() + file.out()).isEmpty();
@@ -154,22 +184,67 @@ class DigestDemoTest {
   }
 
   @Test
+  void demo_storeOfTheEnvironment_isUsedByTheServer() throws IOException, InterruptedException {
+    ProcessBuilder demo = programs.demo(folder.toString());
+    demo.environment().put("TASKSTORE_URL", "file:" + temp + "/store");
+
+    String out = programs.outcome("demo", demo.start()).out();
+
+    assertThat(theOnlyTask("--store", "file:" + temp + "/store")).isEqualTo(out.split("\\s", 3)[1]);
+    assertThat(programs.defaultStore()).doesNotExist();
+  }
+
+  @Test
+  void demo_storeOption_isUsedByTheServer_butNotOnItsCommandLine()
+      throws IOException, InterruptedException {
+    assumeThat(commandLine(ProcessHandle.current())).as("needs /proc").isNotEmpty();
+    ProcessBuilder builder =
+        programs.demo("--store", "file:" + temp + "/store", hugeFolder().toString());
+    builder.environment().put("TASKSTORE_URL_FILE", "/no/such/file");
+    Process process = builder.start();
+    String line = process.inputReader(StandardCharsets.UTF_8).readLine();
+    assertThat(line).contains(" digests ");
+
+    List<String> commandLines = process.descendants().map(DigestDemoTest::commandLine).toList();
+    process.toHandle().destroy();
+
+    assertThat(process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)).isTrue();
+    assertThat(commandLines)
+        .isNotEmpty()
+        .allMatch(command -> command.contains(DigestServer.class.getName()))
+        .noneMatch(command -> command.contains("--store") || command.contains(temp + "/store"));
+    assertThat(theOnlyTask("--store", "file:" + temp + "/store"))
+        .isEqualTo(line.split("\\s", 3)[1]);
+  }
+
+  /** All of it; what Java tells of other processes is cut off. Empty where it cannot be had. */
+  private static String commandLine(ProcessHandle process) {
+    try {
+      return Files.readString(Path.of("/proc/" + process.pid() + "/cmdline"));
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  @Test
   void demo_defaultStore_isOfTheUser_andOutlivesTheServer()
       throws IOException, InterruptedException {
     String out = programs.runDemo(folder.toString()).out();
     assertThat(programs.defaultStore()).isNotEmptyDirectory();
 
-    Process process = programs.server().start();
+    assertThat(theOnlyTask()).isEqualTo(out.split("\\s", 3)[1]);
+  }
+
+  /** The task that a server lists. */
+  private Object theOnlyTask(String... arguments) throws IOException, InterruptedException {
+    Process process = programs.server(arguments).start();
     RawClient client =
         new RawClient(process.getInputStream(), process.getOutputStream()).initialize();
-    Answer list = client.call("task_list", Map.of());
+    List<?> tasks = (List<?>) client.call("task_list", Map.of()).get("tasks");
     client.finish();
-
-    assertThat((List<?>) list.get("tasks"))
-        .singleElement()
-        .extracting(task -> RawClient.object(task).get("taskId"))
-        .isEqualTo(out.split("\\s", 3)[1]);
     assertThat(process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)).isTrue();
+    assertThat(tasks).hasSize(1);
+    return RawClient.object(tasks.get(0)).get("taskId");
   }
 
   @Test
@@ -338,20 +413,20 @@ class DigestDemoTest {
     assertThat(outcome.err().lines())
         .singleElement()
         .asString()
-        .startsWith("DigestServer: the tasks cannot be kept: ")
+        .startsWith("DigestServer: The task store cannot be opened: ")
         .contains(folder.toString());
     assertThat(outcome.out()).isEmpty();
     assertThat(outcome.exitCode()).isEqualTo(1);
   }
 
   @Test
-  void server_unknownStore_isOneLine() throws IOException, InterruptedException {
+  void server_storeIsWrong_isOneLine() throws IOException, InterruptedException {
     Outcome outcome = programs.runServer("--store", "nowhere:");
 
     assertThat(outcome.err().lines())
-        .singleElement()
-        .asString()
-        .contains("unknown store: nowhere:");
+        .containsExactly(
+            "DigestServer: The configuration of the task store is wrong: there is no backend for"
+                + " the scheme nowhere: there are file:, jdbc:, memory:");
     assertThat(outcome.out()).isEmpty();
     assertThat(outcome.exitCode()).isEqualTo(2);
   }

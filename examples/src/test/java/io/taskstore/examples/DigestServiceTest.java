@@ -2,7 +2,7 @@
 package io.taskstore.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.taskstore.NewTask;
 import io.taskstore.Owner;
@@ -316,25 +316,13 @@ class DigestServiceTest {
   }
 
   @Test
-  void close_closesTheStorageAfterTheStore() {
-    List<Throwable> seen = new ArrayList<>();
-    AtomicReference<DigestService> service = new AtomicReference<>();
-    service.set(
-        service(
-            over(backend)
-                .closeBackend(
-                    () ->
-                        seen.add(
-                            catchThrowable(
-                                () -> service.get().store().get(Owner.local(), "any"))))));
+  void close_closesTheStore() {
+    DigestService service = service(over(backend));
 
-    service.get().close();
+    service.close();
 
-    assertThat(seen)
-        .singleElement()
-        .asString()
-        .as("the store was closed already")
-        .contains("task store is closed");
+    assertThatThrownBy(() -> service.store().get(Owner.local(), "any"))
+        .hasMessageContaining("task store is closed");
   }
 
   @Test

@@ -13,7 +13,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * The demo and the server as they are run: as processes. Without {@code --store} they keep their
- * tasks in the test's folder, never in that of the user who runs the tests.
+ * tasks in the test's folder, never in that of the user who runs the tests, whatever else that user
+ * has set.
  */
 final class Programs {
   private static final int TIMEOUT_SECONDS = 60;
@@ -59,6 +60,7 @@ final class Programs {
     command.add(main.getName());
     command.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().keySet().removeIf(variable -> variable.startsWith("TASKSTORE_"));
     builder.environment().put("XDG_STATE_HOME", temp.resolve("state").toString());
     builder.redirectError(errorFile(name).toFile());
     return builder;

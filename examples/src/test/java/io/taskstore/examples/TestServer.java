@@ -2,6 +2,7 @@
 package io.taskstore.examples;
 
 import io.modelcontextprotocol.server.McpSyncServer;
+import io.taskstore.GenericTaskStore;
 import io.taskstore.spi.StorageBackend;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -47,7 +48,6 @@ final class TestServer implements AutoCloseable {
     private Clock clock = Clock.systemUTC();
     private Duration lease = LEASE;
     private Duration atLeast = Duration.ZERO;
-    private Runnable closeBackend = () -> {};
     private Duration answerTimeout = DigestTask.ANSWER_TIMEOUT;
     private long askAbove = Long.MAX_VALUE;
     private int maxActiveTasks = StoreOption.MAX_ACTIVE_TASKS;
@@ -78,12 +78,6 @@ final class TestServer implements AutoCloseable {
       return this;
     }
 
-    /** Is run when the service is closed, after its store. */
-    Options closeBackend(Runnable closing) {
-      closeBackend = closing;
-      return this;
-    }
-
     Options askAbove(long files) {
       askAbove = files;
       return this;
@@ -109,14 +103,14 @@ final class TestServer implements AutoCloseable {
     DigestService service() {
       return new DigestService(
           questions ->
-              new StoreOption.OpenStore(
-                  StoreOption.options(backend)
-                      .clock(clock)
-                      .lease(lease)
-                      .maxActiveTasks(maxActiveTasks)
-                      .listener(questions)
-                      .build(),
-                  closeBackend),
+              GenericTaskStore.builder(backend)
+                  .allowLocalOwner(true)
+                  .clock(clock)
+                  .lease(lease)
+                  .maxActiveTasks(maxActiveTasks)
+                  .progressInterval(DigestTask.INTERVAL)
+                  .listener(questions)
+                  .build(),
           store -> new DigestTask(store, answerTimeout, atLeast, fileProbe),
           clock);
     }
