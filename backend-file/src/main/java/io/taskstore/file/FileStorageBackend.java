@@ -297,8 +297,8 @@ public final class FileStorageBackend implements StorageBackend {
 
   @Override
   public int purgeExpired(Instant now, int limit) {
-    StorageArguments.checkPurge(now, limit);
-    return using("purgeExpired", null, () -> purging.purge(now, limit));
+    Instant until = StorageArguments.checkPurge(now, limit);
+    return using("purgeExpired", null, () -> purging.purge(until, limit));
   }
 
   // --- failing and closing ------------------------------------------------------------------

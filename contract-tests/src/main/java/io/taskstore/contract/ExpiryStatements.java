@@ -614,6 +614,25 @@ abstract class ExpiryStatements extends ValueStatements {
   }
 
   @Test
+  final void f14_endsOfTime_areInstantsLikeOthers() throws Exception {
+    Own own = ownStorage();
+    insert(own.first, key("first"), value("a", true, RecordValue.MIN_EXPIRY));
+    insert(own.first, key("last"), value("b", true, RecordValue.MAX_EXPIRY));
+    VersionedRecord stays = insert(own.first, key("stays"), value("c"));
+
+    assertThat(own.first.purgeExpired(Instant.MIN, NO_LIMIT)).as("purged at Instant.MIN").isZero();
+    assertThat(own.first.createWithin(key("more"), value("d"), 3, Instant.MIN))
+        .as("createWithin 3 at Instant.MIN, when nothing has expired")
+        .isEqualTo(Full.FULL);
+    assertThat(own.first.createWithin(key("more"), value("d"), 2, Instant.MAX))
+        .as("createWithin 2 at Instant.MAX, when all but one have expired")
+        .isEqualTo(Created.CREATED);
+    assertThat(own.first.deleteIfVersion(key("more"), 1)).isEqualTo(Deleted.DELETED);
+    assertPurged(own.first.purgeExpired(Instant.MAX, NO_LIMIT), 2);
+    assertShown(own.instances(), partition(), stays);
+  }
+
+  @Test
   final void f14_dueRecordsAmongMany_areAllPurgedByOneCall() throws Exception {
     Own own = ownStorage();
     Instant now = now();

@@ -16,9 +16,11 @@ import java.util.TreeMap;
  * begin with # are skipped.
  */
 final class KnownFailures {
+  private final String file;
   private final SortedMap<StatementId, String> reasons;
 
-  private KnownFailures(SortedMap<StatementId, String> reasons) {
+  private KnownFailures(String file, SortedMap<StatementId, String> reasons) {
+    this.file = file;
     this.reasons = reasons;
   }
 
@@ -27,7 +29,7 @@ final class KnownFailures {
     String name = testClass.getSimpleName() + "-known-failures.txt";
     try (InputStream in = testClass.getResourceAsStream(name)) {
       return in == null
-          ? new KnownFailures(new TreeMap<>())
+          ? new KnownFailures(name, new TreeMap<>())
           : parse(name, new String(in.readAllBytes(), StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -59,7 +61,12 @@ final class KnownFailures {
             "%s, line %d: %s".formatted(file, i + 1, e.getMessage()), e);
       }
     }
-    return new KnownFailures(reasons);
+    return new KnownFailures(file, reasons);
+  }
+
+  /** The name of the file, which is a resource of the tests. */
+  String file() {
+    return file;
   }
 
   /** Reasons by statement. */

@@ -486,7 +486,11 @@ abstract class LifecycleStatements extends DurabilityStatements {
       LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
       left = Resources.ofThisProcess().beyond(before, after);
     }
-    assertThat(left).as("threads and files that are left after close").isEmpty();
+    assertThat(left)
+        .as(
+            "threads and files that are left after close; the storage may be open in another"
+                + " instance of this process")
+        .isEmpty();
   }
 
   /**

@@ -45,9 +45,10 @@ public final class StorageArguments {
   /**
    * Checks the arguments of a {@link StorageBackend#createWithin}.
    *
+   * @return {@code now}, as {@link #checkPurge} returns it
    * @throws IllegalArgumentException if {@code value} is not active or {@code max} is below 1
    */
-  public static void checkCreateWithin(RecordKey key, RecordValue value, int max, Instant now) {
+  public static Instant checkCreateWithin(RecordKey key, RecordValue value, int max, Instant now) {
     Objects.requireNonNull(key, "key");
     Objects.requireNonNull(value, "value");
     Objects.requireNonNull(now, "now");
@@ -57,17 +58,28 @@ public final class StorageArguments {
     if (max < 1) {
       throw new IllegalArgumentException("max " + max + " of active records is below 1");
     }
+    return withinReach(now);
   }
 
   /**
    * Checks the arguments of a {@link StorageBackend#purgeExpired}.
    *
-   * @throws IllegalArgumentException if it is below 1
+   * @return {@code now}, or where records cannot expire the nearest instant that has the same ones
+   *     behind it: its milliseconds fit into a long, those of {@link Instant#MAX} do not
+   * @throws IllegalArgumentException if {@code limit} is below 1
    */
-  public static void checkPurge(Instant now, int limit) {
+  public static Instant checkPurge(Instant now, int limit) {
     Objects.requireNonNull(now, "now");
     if (limit < 1) {
       throw new IllegalArgumentException("limit " + limit + " of a purge is below 1");
     }
+    return withinReach(now);
+  }
+
+  private static Instant withinReach(Instant now) {
+    if (now.isAfter(RecordValue.MAX_EXPIRY)) {
+      return RecordValue.MAX_EXPIRY;
+    }
+    return now.isBefore(RecordValue.MIN_EXPIRY) ? RecordValue.MIN_EXPIRY.minusMillis(1) : now;
   }
 }

@@ -134,9 +134,9 @@ final class JdbcStorageBackend implements StorageBackend {
 
   @Override
   public int purgeExpired(Instant now, int limit) {
-    StorageArguments.checkPurge(now, limit);
+    long due = StorageArguments.checkPurge(now, limit).toEpochMilli();
     // H2 looks at the condition again when it has the lock of a row, so a later expiry wins.
-    return call("purgeExpired", null, true, PURGE, now.toEpochMilli(), limit).changed();
+    return call("purgeExpired", null, true, PURGE, due, limit).changed();
   }
 
   @Override
