@@ -8,6 +8,14 @@ import java.util.UUID;
 
 /** Tells the contract how to open the backend. */
 final class ExampleHarness implements BackendHarness {
+  /** Opens the backend; the contract does this in another process, too, with this class path. */
+  static final class ExampleOpener implements BackendStorage.Opener {
+    @Override
+    public StorageBackend open(String location) {
+      return new ExampleStorageBackend(location);
+    }
+  }
+
   @Override
   public BackendTraits traits() {
     // What your users are told, written by hand: the backend cannot excuse itself.
@@ -20,13 +28,23 @@ final class ExampleHarness implements BackendHarness {
     return new BackendStorage() {
       @Override
       public StorageBackend open() {
-        return new ExampleStorageBackend(location);
+        return new ExampleOpener().open(location);
       }
 
-      @Override
-      public boolean reopens() {
-        return false; // true as soon as the records outlive the instance
-      }
+      // As soon as the traits say durable or shared:
+      //
+      // @Override
+      // public boolean reopens() {
+      //   return true;
+      // }
+      //
+      // @Override
+      // public Optional<OtherProcess> otherProcess() {
+      //   return Optional.of(new OtherProcess(ExampleOpener.class, location));
+      // }
+      //
+      // @Override
+      // public void close() {} // removes the storage
     };
   }
 }
