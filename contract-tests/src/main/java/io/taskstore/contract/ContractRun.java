@@ -174,7 +174,8 @@ final class ContractRun {
                 }
               } else if (result.status() != Status.KNOWN_FAILURE) {
                 problems.add(
-                    "the known failure %s is stale, its status is: %s; remove it from %s, and any old copy of that file from target"
+                    ("the known failure %s is stale, its status is: %s; remove it from %s, and any"
+                            + " old copy of that file from target")
                         .formatted(id, result.status().title(), knownFailures.file()));
               }
             });
