@@ -101,6 +101,23 @@ class StoreOptionTest {
     assertKeptIn("tasks", url("tasks"), Map.of("TASKSTORE_URL_FILE", "/no/such/file"));
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"file:", "jdbc:h2:"})
+  void option_anotherBackend_keepsTheTasksToo(String scheme) {
+    String url = scheme + temp.resolve("tasks");
+    String id;
+    try (TaskStore store = open(url)) {
+      id = create(store).id();
+    }
+
+    try (TaskStore store = open(null, Map.of("TASKSTORE_URL", url))) {
+      assertThat(store.get(Owner.local(), id).method()).isEqualTo(DigestTask.METHOD);
+    }
+    assertThat(Files.exists(temp.resolve("tasks/format.json")))
+        .as("a directory of the file backend")
+        .isEqualTo(scheme.equals("file:"));
+  }
+
   @Test
   void passTo_child_hasTheSameStore() {
     Map<String, String> variables = Map.of("TASKSTORE_URL_FILE", "/x", "TASKSTORE_LEASE", "9s");
