@@ -29,6 +29,9 @@ import java.util.concurrent.locks.LockSupport;
  * has keys of its own, which all threads begin to use at the same moment; after it the histories of
  * its keys are judged and forgotten, so memory does not grow with the number of calls.
  *
+ * <p>A call may fail: a write whose outcome is unknown is judged as one that takes effect at some
+ * time after it began, or never. So a workload may be run while connections are cut.
+ *
  * <p>The seed decides what each thread does, not how the threads meet: a failure need not come back
  * with its seed.
  *
@@ -41,7 +44,7 @@ import java.util.concurrent.locks.LockSupport;
  *     fifty calls for each key of a round, since their judgement is a search
  * @param dataSize how many bytes of data each record has
  */
-record HistoryWorkload(
+public record HistoryWorkload(
     long seed, int threads, int keys, int rounds, int calls, int deletePercent, int dataSize) {
   private static final int DELETE_FREE_CALLS = 2_000;
   private static final int DELETE_CALLS = 48;
@@ -60,7 +63,8 @@ record HistoryWorkload(
    * @param failed calls that failed without an effect
    * @param keys how many histories were judged
    */
-  record Summary(long calls, long writes, long conflicts, long unknown, long failed, long keys) {
+  public record Summary(
+      long calls, long writes, long conflicts, long unknown, long failed, long keys) {
     private static final Summary NOTHING = new Summary(0, 0, 0, 0, 0, 0);
 
     private Summary plus(List<Call> history) {
@@ -74,20 +78,21 @@ record HistoryWorkload(
     }
   }
 
-  HistoryWorkload {
+  /** Checks that there is something to do. */
+  public HistoryWorkload {
     if (threads < 1 || keys < 1 || rounds < 1 || calls < 1) {
       throw new IllegalArgumentException("A workload needs threads, keys, rounds and calls");
     }
   }
 
   /** Reads, writes and creations on two keys at a time. */
-  static HistoryWorkload deleteFree(long seed, int threads, int calls) {
+  public static HistoryWorkload deleteFree(long seed, int threads, int calls) {
     int rounds = Math.max(1, calls / (2 * DELETE_FREE_CALLS));
     return new HistoryWorkload(seed, threads, 2, rounds, calls, 0, 64);
   }
 
   /** Deletes, too, on two keys at a time. */
-  static HistoryWorkload withDeletes(long seed, int threads, int calls) {
+  public static HistoryWorkload withDeletes(long seed, int threads, int calls) {
     int rounds = Math.max(1, calls / (2 * DELETE_CALLS));
     return new HistoryWorkload(seed, threads, 2, rounds, calls, 15, 64);
   }
@@ -100,7 +105,7 @@ record HistoryWorkload(
    * @throws AssertionError if the calls on a key are not linearizable, or if the search was given
    *     up
    */
-  Summary run(List<? extends StorageBackend> backends, String partition) {
+  public Summary run(List<? extends StorageBackend> backends, String partition) {
     AtomicInteger thread = new AtomicInteger();
     ExecutorService executor =
         Executors.newFixedThreadPool(

@@ -42,6 +42,11 @@ final class ArchitectureTest {
         .filteredOn(type -> type.getModifiers().contains(JavaModifier.PUBLIC))
         .extracting(JavaClass::getSimpleName)
         .containsExactlyInAnyOrder(
-            "BackendHarness", "BackendStorage", "StorageBackendContract", "TaskStoreContract");
+            "BackendHarness",
+            "BackendStorage",
+            "HistoryWorkload",
+            "StorageBackendContract",
+            "TaskStoreContract",
+            "TcpProxy");
   }
 }
