@@ -9,6 +9,7 @@ import io.taskstore.spi.RecordKey;
 import io.taskstore.spi.RecordValue;
 import io.taskstore.spi.StorageBackend;
 import io.taskstore.spi.StorageBackendProvider;
+import io.taskstore.testservers.RedisServer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,8 +46,12 @@ final class BackendTableTest {
             | Backend | URL | Artifact | Durable | Shared by processes | Purges by itself | Limit of active tasks | Largest task |
             |---|---|---|---|---|---|---|---|
             """);
-    for (StorageBackendProvider provider : providers) {
-      table.append(row(provider));
+    try (RedisServer redis = RedisServer.start()) {
+      Map<String, String> locations =
+          Map.of("file", temp.toString(), "memory", "", "redis", "//127.0.0.1:" + redis.port());
+      for (StorageBackendProvider provider : providers) {
+        table.append(row(provider, locations));
+      }
     }
     String readme = Files.readString(README, StandardCharsets.UTF_8);
     int begin = readme.indexOf(BEGIN) + BEGIN.length();
@@ -63,9 +68,11 @@ final class BackendTableTest {
         .isEqualTo(table.toString());
   }
 
-  private String row(StorageBackendProvider provider) throws Exception {
-    String scheme = provider.schemes().iterator().next();
-    String location = scheme.equals("file") ? temp.toString() : "";
+  private static String row(StorageBackendProvider provider, Map<String, String> locations)
+      throws Exception {
+    String scheme =
+        provider.schemes().stream().filter(locations::containsKey).findFirst().orElseThrow();
+    String location = locations.get(scheme);
     try (StorageBackend backend =
         provider.open(new BackendConfiguration(scheme, location, Map.of()))) {
       BackendTraits traits = backend.traits();

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.redis;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+final class ArchitectureTest {
+  private final JavaClasses production =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("io.taskstore.redis");
+
+  @Test
+  void dependencies_production_areTheSpiTheClientAndTheJdkOnly() {
+    classes()
+        .should()
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage(
+            "io.taskstore.redis",
+            "io.taskstore.spi",
+            "io.lettuce..",
+            "io.netty..",
+            "java..",
+            "javax.net.ssl",
+            "org.jspecify.annotations")
+        .check(production);
+  }
+
+  @Test
+  void visibility_production_onlyTheBackendAndItsProviderArePublic() {
+    classes()
+        .that()
+        .areTopLevelClasses()
+        .and()
+        .arePublic()
+        .should()
+        .be(RedisStorageBackend.class)
+        .orShould()
+        .be(RedisBackendProvider.class)
+        .check(production);
+  }
+}
