@@ -4,6 +4,7 @@ package io.taskstore.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskstore.examples.Programs.Outcome;
+import io.taskstore.testservers.RedisServer;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -58,15 +59,27 @@ class CrashDemoTest {
   }
 
   @Test
+  void crash_redis_goesOnFromWhereItWasKilled_andIsTheSameInTheEnd()
+      throws IOException, InterruptedException {
+    try (RedisServer server = RedisServer.start()) {
+      assertGoesOn(server.url());
+    }
+  }
+
+  @Test
   void crash_goesOnFromWhereItWasKilled_andIsTheSameInTheEnd()
       throws IOException, InterruptedException {
+    assertGoesOn(store());
+  }
+
+  private void assertGoesOn(String store) throws IOException, InterruptedException {
     fill();
     List<String> uninterrupted =
-        result(programs.runDemo("--store", store(), folder.toString()).out().lines().toList());
+        result(programs.runDemo("--store", store, folder.toString()).out().lines().toList());
     assertThat(uninterrupted).last().asString().startsWith("sha256 of all: ");
 
     Process process =
-        programs.demo("--crash", "--audit", "--store", store(), folder.toString()).start();
+        programs.demo("--crash", "--audit", "--store", store, folder.toString()).start();
     BufferedReader reader = process.inputReader(StandardCharsets.UTF_8);
     List<String> out = new ArrayList<>();
     for (String line; (line = reader.readLine()) != null; ) {

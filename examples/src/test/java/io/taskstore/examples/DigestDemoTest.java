@@ -138,7 +138,7 @@ class DigestDemoTest {
     assertThat(one.err().lines())
         .containsExactly(
             "examples/run: The configuration of the task store is wrong: there is no backend for"
-                + " the scheme ftp: there are file:, jdbc:, memory:");
+                + " the scheme ftp: there are file:, jdbc:, memory:, redis:, redis-cluster:, redis-sentinel:, rediss:");
     assertThat(one.exitCode()).isEqualTo(2);
     assertThat(several.err().lines())
         .containsExactly(
@@ -426,7 +426,7 @@ class DigestDemoTest {
     assertThat(outcome.err().lines())
         .containsExactly(
             "DigestServer: The configuration of the task store is wrong: there is no backend for"
-                + " the scheme nowhere: there are file:, jdbc:, memory:");
+                + " the scheme nowhere: there are file:, jdbc:, memory:, redis:, redis-cluster:, redis-sentinel:, rediss:");
     assertThat(outcome.out()).isEmpty();
     assertThat(outcome.exitCode()).isEqualTo(2);
   }

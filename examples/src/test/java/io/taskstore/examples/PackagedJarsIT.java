@@ -4,6 +4,7 @@ package io.taskstore.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskstore.spi.StorageBackendProvider;
+import io.taskstore.testservers.RedisServer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -36,6 +37,7 @@ import java.util.stream.Stream;
 import javax.tools.JavaFileObject;
 import javax.tools.SimpleJavaFileObject;
 import javax.tools.ToolProvider;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -53,8 +55,22 @@ class PackagedJarsIT {
       List.of(
           "com.fasterxml.jackson.annotation.JsonProperty",
           "com.github.benmanes.caffeine.cache.Caffeine",
+          "io.lettuce.core.RedisClient",
+          "io.netty.buffer.ByteBuf",
+          "io.netty.channel.Channel",
+          "io.netty.channel.unix.Unix",
+          "io.netty.handler.codec.ByteToMessageDecoder",
+          "io.netty.handler.codec.dns.DnsRecord",
+          "io.netty.handler.ssl.SslContext",
+          "io.netty.resolver.AddressResolver",
+          "io.netty.resolver.dns.DnsNameResolver",
+          "io.netty.util.concurrent.Future",
           "org.h2.Driver",
           "org.jspecify.annotations.Nullable",
+          "org.reactivestreams.Publisher",
+          "org.slf4j.Logger",
+          "reactor.core.publisher.Mono",
+          "redis.clients.authentication.core.Token",
           "tools.jackson.core.JsonParser",
           "tools.jackson.databind.ObjectMapper");
 
@@ -78,6 +94,9 @@ class PackagedJarsIT {
         requires com.github.benmanes.caffeine; // core needs it and, without a descriptor, cannot say so
         requires tools.jackson.databind; // the same
         requires java.sql; // the same, for H2
+        requires io.netty.handler; // the same, for Lettuce
+        requires io.netty.resolver.dns; // the same
+        requires org.slf4j; // the same
         opens app to tools.jackson.databind; // for classes of ours in tasks
       }
       """;
@@ -121,12 +140,21 @@ class PackagedJarsIT {
   /** By provider, a URL of a storage that is there and empty. Each provider has one. */
   private Map<String, String> urls;
 
+  private RedisServer redis;
+
+  @AfterEach
+  void tearDown() {
+    redis.close();
+  }
+
   @BeforeEach
   void setUp() {
+    redis = RedisServer.start();
     urls = new TreeMap<>();
     urls.put("io.taskstore.examples.jdbc.JdbcBackendProvider", "jdbc:h2:" + temp.resolve("h2"));
     urls.put("io.taskstore.file.FileBackendProvider", "file:" + temp.resolve("tasks"));
     urls.put("io.taskstore.memory.MemoryBackendProvider", "memory:");
+    urls.put("io.taskstore.redis.RedisBackendProvider", redis.url());
   }
 
   // --- the jars -----------------------------------------------------------------------------
@@ -312,7 +340,9 @@ class PackagedJarsIT {
                 + " there are memory:",
             "The configuration of the task store is wrong: there is no backend for the scheme file:"
                 + " add io.taskstore:taskstore-backend-file; there are memory:",
-            opened(survivor, "unnamed module", one));
+            opened(survivor, "unnamed module", one),
+            "The configuration of the task store is wrong: there is no backend for the scheme redis:"
+                + " add io.taskstore:taskstore-backend-redis; there are memory:");
   }
 
   private List<String> runOneJar(Path one) throws Exception {

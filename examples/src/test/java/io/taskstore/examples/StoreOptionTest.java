@@ -11,6 +11,7 @@ import io.taskstore.Task;
 import io.taskstore.TaskLimitException;
 import io.taskstore.TaskStorageException;
 import io.taskstore.TaskStore;
+import io.taskstore.testservers.RedisServer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -104,7 +105,21 @@ class StoreOptionTest {
   @ParameterizedTest
   @ValueSource(strings = {"file:", "jdbc:h2:"})
   void option_anotherBackend_keepsTheTasksToo(String scheme) {
-    String url = scheme + temp.resolve("tasks");
+    assertKept(scheme + temp.resolve("tasks"));
+    assertThat(Files.exists(temp.resolve("tasks/format.json")))
+        .as("a directory of the file backend")
+        .isEqualTo(scheme.equals("file:"));
+  }
+
+  @Test
+  void option_redis_keepsTheTasksThere() {
+    try (RedisServer server = RedisServer.start()) {
+      assertKept(server.url() + "?keyPrefix=demo:");
+    }
+    assertThat(temp).isEmptyDirectory();
+  }
+
+  private void assertKept(String url) {
     String id;
     try (TaskStore store = open(url)) {
       id = create(store).id();
@@ -113,9 +128,6 @@ class StoreOptionTest {
     try (TaskStore store = open(null, Map.of("TASKSTORE_URL", url))) {
       assertThat(store.get(Owner.local(), id).method()).isEqualTo(DigestTask.METHOD);
     }
-    assertThat(Files.exists(temp.resolve("tasks/format.json")))
-        .as("a directory of the file backend")
-        .isEqualTo(scheme.equals("file:"));
   }
 
   @Test
@@ -227,10 +239,10 @@ class StoreOptionTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "fiel:/x | there is no backend for the scheme fiel: there are file:, jdbc:, memory:; did you"
-            + " mean file:",
+        "fiel:/x | there is no backend for the scheme fiel: there are file:, jdbc:, memory:, redis:,"
+            + " redis-cluster:, redis-sentinel:, rediss:; did you mean file:",
         "ftp://user:secret@host | there is no backend for the scheme ftp: there are file:, jdbc:,"
-            + " memory:",
+            + " memory:, redis:, redis-cluster:, redis-sentinel:, rediss:",
         "nonsense | the url has no scheme, which says what kind of backend it is; an example is"
             + " file:/var/lib/tasks",
         "'' | the url has no scheme, which says what kind of backend it is; an example is"
