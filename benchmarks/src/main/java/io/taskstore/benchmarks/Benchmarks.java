@@ -124,8 +124,8 @@ final class Benchmarks {
         Measures a suite, prints its tables, and writes them into docs/performance.md.
 
         """);
-    Suites.ALL.forEach(s -> text.append("  %-10s %s%n".formatted(s.name(), s.title())));
-    text.append("  %-10s %s%n".formatted(ALL, "all of these, one after the other"));
+    Suites.ALL.forEach(s -> text.append("  %-12s %s%n".formatted(s.name(), s.title())));
+    text.append("  %-12s %s%n".formatted(ALL, "all of these, one after the other"));
     text.append(
         """
 

@@ -17,7 +17,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -227,13 +226,18 @@ final class FileSizes {
         stores.add(new Store(directory.resolve("of-" + size), size, partitions, progress));
       }
       FileSuite.sync(progress);
-      StringBuilder text = new StringBuilder();
-      text.append(head(sizes, partitions));
+      SizesTable table =
+          new SizesTable(
+              "Records in "
+                  + (partitions == 1
+                      ? "one partition"
+                      : SizesTable.name(partitions) + " partitions"),
+              sizes);
       for (Operation operation : Operation.values()) {
         progress.printf("%s: %s%n", operation.text, plan);
-        text.append(row(operation, sizes, Rounds.measure(plan, subjects(stores, operation))));
+        table.add(operation.text, Rounds.measure(plan, subjects(stores, operation)));
       }
-      return text.toString();
+      return table.toString();
     } finally {
       stores.forEach(Store::close);
     }
@@ -242,44 +246,9 @@ final class FileSizes {
   private static List<Rounds.Subject> subjects(List<Store> stores, Operation operation) {
     List<Rounds.Subject> subjects = new ArrayList<>();
     for (Store store : stores) {
-      subjects.add(new Rounds.Threads(name(store.records), List.of(store.work(operation))));
+      subjects.add(
+          new Rounds.Threads(SizesTable.name(store.records), List.of(store.work(operation))));
     }
     return subjects;
-  }
-
-  private static String name(int size) {
-    return String.format(Locale.ROOT, "%,d", size);
-  }
-
-  private static String head(List<Integer> sizes, int partitions) {
-    StringBuilder text = new StringBuilder("| Records in ");
-    text.append(partitions == 1 ? "one partition" : name(partitions) + " partitions");
-    for (int size : sizes) {
-      text.append(" | ").append(name(size));
-    }
-    return text.append(" |\n|---").append("|--:".repeat(sizes.size())).append("|\n").toString();
-  }
-
-  private static String row(
-      Operation operation, List<Integer> sizes, Map<String, Rounds.Rates> rates) {
-    Rounds.Rates smallest = Rounds.of(rates, name(sizes.get(0)));
-    StringBuilder text = new StringBuilder("| ").append(operation.text);
-    for (int size : sizes) {
-      Rounds.Rates its = Rounds.of(rates, name(size));
-      text.append(" | ").append(Report.figure(1e6 / its.spread().median())).append(" µs");
-      if (size != sizes.get(0)) {
-        // Times, not rates: so many times as long as at the smallest size.
-        Spread ratio = smallest.over(its);
-        text.append(" = ")
-            .append("**")
-            .append(Report.ratio(ratio.median()))
-            .append("** (")
-            .append(Report.ratio(ratio.low()))
-            .append(" to ")
-            .append(Report.ratio(ratio.high()))
-            .append(")");
-      }
-    }
-    return text.append(" |\n").toString();
   }
 }

@@ -3,7 +3,6 @@ package io.taskstore.benchmarks;
 
 import java.io.IOException;
 import java.io.PrintStream;
-import java.lang.management.ManagementFactory;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,7 +12,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -167,10 +165,6 @@ final class FileSuite implements Suite {
       throws IOException {
     Spread one = Objects.requireNonNull(written.raw().get(1));
     Spread many = Objects.requireNonNull(written.raw().get(FileUpdates.THREADS));
-    String options =
-        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-            .filter(argument -> argument.startsWith("-X"))
-            .collect(Collectors.joining(" "));
     return "%s; %s. Raw: append %d bytes, `force(false)`: %s by one thread, %s by %d. %s; `%s`."
         .formatted(
             Machine.describe(),
@@ -180,7 +174,7 @@ final class FileSuite implements Suite {
             flushes(many),
             FileUpdates.THREADS,
             plan.updates(),
-            options);
+            Machine.jvmOptions());
   }
 
   private static String flushes(Spread spread) {
@@ -200,7 +194,8 @@ final class FileSuite implements Suite {
     }
   }
 
-  private static void remove(Path directory) throws IOException {
+  /** A directory with all that is in it. */
+  static void remove(Path directory) throws IOException {
     if (Files.notExists(directory)) {
       return;
     }

@@ -2,10 +2,12 @@
 package io.taskstore.benchmarks;
 
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.LocalDate;
+import java.util.stream.Collectors;
 
 /** Where something is measured. */
 final class Machine {
@@ -26,6 +28,13 @@ final class Machine {
             System.getProperty("java.version"),
             System.getProperty("java.vm.name"),
             LocalDate.now(Clock.systemUTC()));
+  }
+
+  /** How this process was started, as far as its speed depends on it. */
+  static String jvmOptions() {
+    return ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(argument -> argument.startsWith("-X"))
+        .collect(Collectors.joining(" "));
   }
 
   /** The model of the processor, from the text of Linux's {@code /proc/cpuinfo}. */

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -91,6 +92,41 @@ final class Rounds {
     return Objects.requireNonNull(results.get(name), name);
   }
 
+  /** Does the parts at the same time, a thread each, and adds up their figures. */
+  static List<Double> together(List<? extends Callable<List<Double>>> parts) throws Exception {
+    if (parts.size() == 1) {
+      return parts.get(0).call();
+    }
+    ExecutorService pool = Executors.newFixedThreadPool(parts.size());
+    try {
+      CountDownLatch ready = new CountDownLatch(parts.size());
+      List<Future<List<Double>>> figures = new ArrayList<>();
+      for (Callable<List<Double>> part : parts) {
+        figures.add(
+            pool.submit(
+                () -> {
+                  ready.countDown();
+                  ready.await();
+                  return part.call();
+                }));
+      }
+      List<Double> sums = new ArrayList<>(figures.get(0).get());
+      for (Future<List<Double>> its : figures.subList(1, figures.size())) {
+        for (int i = 0; i < sums.size(); i++) {
+          sums.set(i, sums.get(i) + its.get().get(i));
+        }
+      }
+      return sums;
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof Exception cause) {
+        throw cause;
+      }
+      throw e;
+    } finally {
+      pool.shutdown();
+    }
+  }
+
   /** Threads that do the same, each with what is its own. */
   record Threads(String name, List<? extends Work> works) implements Subject {
     @Override
@@ -100,35 +136,11 @@ final class Rounds {
 
     @Override
     public List<Double> rates(Duration length) throws Exception {
-      if (works.size() == 1) {
-        return List.of(rate(works.get(0), length));
+      List<Callable<List<Double>>> parts = new ArrayList<>();
+      for (Work work : works) {
+        parts.add(() -> List.of(rate(work, length)));
       }
-      ExecutorService pool = Executors.newFixedThreadPool(works.size());
-      try {
-        CountDownLatch ready = new CountDownLatch(works.size());
-        List<Future<Double>> rates = new ArrayList<>();
-        for (Work work : works) {
-          rates.add(
-              pool.submit(
-                  () -> {
-                    ready.countDown();
-                    ready.await();
-                    return rate(work, length);
-                  }));
-        }
-        double together = 0;
-        for (Future<Double> rate : rates) {
-          together += rate.get();
-        }
-        return List.of(together);
-      } catch (ExecutionException e) {
-        if (e.getCause() instanceof Exception cause) {
-          throw cause;
-        }
-        throw e;
-      } finally {
-        pool.shutdown();
-      }
+      return together(parts);
     }
 
     private static double rate(Work work, Duration length) throws Exception {

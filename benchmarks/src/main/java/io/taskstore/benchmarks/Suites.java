@@ -9,12 +9,15 @@ import java.util.stream.Stream;
 
 /**
  * All suites. A new one needs a class of benchmarks, an entry here, and a pair of markers in the
- * document. What depends on a disk is no work for JMH, which measures one thing for long before it
- * comes to the next.
+ * document. What depends on a disk or on a server is no work for JMH, which measures one thing for
+ * long before it comes to the next.
  */
 final class Suites {
   static final List<JmhSuite> JMH = List.of(codec(), memory(), store());
-  static final List<Suite> ALL = Stream.concat(JMH.stream(), Stream.of(new FileSuite())).toList();
+  static final List<Suite> ALL =
+      Stream.of(JMH, List.of(new FileSuite()), RedisSuite.ALL)
+          .<Suite>flatMap(List::stream)
+          .toList();
 
   private Suites() {}
 

@@ -38,13 +38,15 @@ class BenchmarksTest {
   @Test
   void help_listsEverySuite() {
     assertThat(run("--help")).isZero();
-    assertThat(out()).contains("--quick", "  codec ", "  memory ", "  store ", "  file ", "  all ");
+    assertThat(out())
+        .contains("--quick", "  codec ", "  memory ", "  store ", "  file ", "  redis ", "  all ");
   }
 
   @Test
   void unknownName_listsTheKnownOnes() {
     assertThat(run("nope")).isEqualTo(2);
-    assertThat(err()).contains("nope", "codec, memory, store, file, all");
+    assertThat(err())
+        .contains("nope", "codec, memory, store, file, redis, redis-sizes, redis-memory, all");
   }
 
   @Test

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.benchmarks;
+
+import io.lettuce.core.RedisURI;
+import io.taskstore.redis.RawRedis;
+import io.taskstore.redis.RedisStorageBackend;
+import io.taskstore.spi.Created;
+import io.taskstore.spi.Deleted;
+import io.taskstore.spi.ListQuery;
+import io.taskstore.spi.RecordKey;
+import io.taskstore.spi.RecordValue;
+import io.taskstore.spi.StorageBackend;
+import io.taskstore.spi.Written;
+import io.taskstore.testservers.RedisServer;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.function.IntFunction;
+
+/**
+ * Whether operations stay as fast as they are while tasks pile up. There is a server for each size,
+ * all at the same time, so that each round measures all sizes.
+ */
+final class RedisSizes {
+  private static final int PAGE = RedisRatios.PAGE;
+  private static final int ACTIVE_EACH = 10;
+  private static final int OF_AN_OWNER = 100;
+
+  private static final String GET = "`get`, any";
+  private static final String PUT = "`putIfVersion`, any that is active";
+  private static final String CREATE = "`createWithin`, 10 others active";
+  private static final String DELETE = "`deleteIfVersion`";
+  private static final String LIST = "`list`, 50 from the middle";
+  private static final String LIST_ACTIVE = "`listActive`, all 10";
+
+  private RedisSizes() {}
+
+  static String measure(RedisSuite.Plan plan, RedisSuite.Servers servers, PrintStream progress)
+      throws Exception {
+    String stores =
+        table(
+            "Tasks of the server, an owner has 100",
+            plan.stores(),
+            size -> new RedisRecords(size / OF_AN_OWNER, OF_AN_OWNER - ACTIVE_EACH, ACTIVE_EACH),
+            plan.rounds(),
+            servers,
+            progress);
+    String owners =
+        table(
+            "Finished tasks of one owner",
+            plan.owners(),
+            size -> new RedisRecords(1, size, ACTIVE_EACH),
+            plan.rounds(),
+            servers,
+            progress);
+    return """
+        Time of one operation of one thread, and how many times as long that is as with the fewest \
+        tasks; %s.
+
+        %s
+        %s"""
+        .formatted(plan.rounds(), stores, owners);
+  }
+
+  private static String table(
+      String of,
+      List<Integer> sizes,
+      IntFunction<RedisRecords> records,
+      Rounds.Plan plan,
+      RedisSuite.Servers servers,
+      PrintStream progress)
+      throws Exception {
+    Map<Integer, Store> stores = new LinkedHashMap<>();
+    try {
+      for (int size : sizes) {
+        stores.put(size, new Store(servers, records.apply(size), progress));
+      }
+      SizesTable table = new SizesTable(of, sizes);
+      for (String operation : List.of(GET, PUT, LIST, LIST_ACTIVE)) {
+        progress.printf("%s: %s%n", operation, plan);
+        List<Rounds.Subject> subjects = new ArrayList<>();
+        stores.forEach(
+            (size, store) ->
+                subjects.add(
+                    new Rounds.Threads(SizesTable.name(size), List.of(store.work(operation)))));
+        table.add(operation, Rounds.measure(plan, subjects));
+      }
+      createAndDelete(stores, table, plan, progress);
+      progress.println(table);
+      return table.toString();
+    } finally {
+      for (Store store : stores.values()) {
+        store.close();
+      }
+    }
+  }
+
+  private static void createAndDelete(
+      Map<Integer, Store> stores, SizesTable table, Rounds.Plan plan, PrintStream progress)
+      throws Exception {
+    progress.printf("%s, %s: %s%n", CREATE, DELETE, plan);
+    List<Rounds.Subject> subjects = new ArrayList<>();
+    stores.forEach(
+        (size, store) ->
+            subjects.add(
+                new Alternating(
+                    CREATE + SizesTable.name(size),
+                    DELETE + SizesTable.name(size),
+                    List.of(store.createAndDelete()))));
+    Map<String, Rounds.Rates> rates = Rounds.measure(plan, subjects);
+    for (String operation : List.of(CREATE, DELETE)) {
+      Map<String, Rounds.Rates> bySize = new LinkedHashMap<>();
+      for (int size : stores.keySet()) {
+        String name = SizesTable.name(size);
+        bySize.put(name, Rounds.of(rates, operation + name));
+      }
+      table.add(operation, bySize);
+    }
+  }
+
+  /** A server with so many records. */
+  private static final class Store implements AutoCloseable {
+    private final Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
+    private final Random random = new Random(42);
+    private final RedisServer server;
+    private final StorageBackend backend;
+    private final RedisRecords records;
+
+    /** Of the active records, owner by owner. */
+    private final int[] versions;
+
+    Store(RedisSuite.Servers servers, RedisRecords records, PrintStream progress) throws Exception {
+      this.records = records;
+      this.versions = new int[records.owners() * records.activeEach()];
+      this.server = servers.start();
+      try {
+        try (RawRedis raw = new RawRedis(server.url())) {
+          records.store(raw, now, progress);
+        }
+        this.backend = RedisStorageBackend.open(RedisURI.create(server.url()));
+      } catch (Exception e) {
+        server.close();
+        throw e;
+      }
+    }
+
+    private int anyOwner() {
+      return random.nextInt(records.owners());
+    }
+
+    Rounds.Work work(String operation) {
+      return switch (operation) {
+        case GET -> this::get;
+        case PUT -> this::put;
+        case LIST -> this::list;
+        case LIST_ACTIVE -> this::listActive;
+        default -> throw new IllegalArgumentException(operation);
+      };
+    }
+
+    private void get() {
+      int index = random.nextInt(records.finishedEach() + records.activeEach());
+      Expect.that(backend.get(RedisRecords.key(anyOwner(), index)).isPresent());
+    }
+
+    private void put() {
+      int any = random.nextInt(versions.length);
+      int owner = any / records.activeEach();
+      int index = records.finishedEach() + any % records.activeEach();
+      // As it was stored, but for its version and write id.
+      RecordValue first = RedisRecords.value(now, (long) index * records.owners() + owner, true);
+      int version = 1 + versions[any]++;
+      RecordValue value =
+          new RecordValue(first.data(), true, first.expiresAt(), RedisRecords.writeId(version));
+      RecordKey key = RedisRecords.key(owner, index);
+      Expect.that(backend.putIfVersion(key, value, version) instanceof Written);
+    }
+
+    private void list() {
+      int owner = anyOwner();
+      String after = RedisRecords.key(owner, (records.finishedEach() - PAGE) / 2).id();
+      ListQuery query = new ListQuery(RedisRecords.partition(owner), after, false, PAGE);
+      Expect.that(backend.list(query).records().size() == PAGE);
+    }
+
+    private void listActive() {
+      ListQuery query = new ListQuery(RedisRecords.partition(anyOwner()), null, true, PAGE);
+      Expect.that(backend.listActive(query).heads().size() == records.activeEach());
+    }
+
+    Alternating.Pair createAndDelete() {
+      return new Alternating.Pair(
+          new Rounds.Work() {
+            @Override
+            public void run() {
+              owner = anyOwner();
+              RecordValue value = RedisRecords.value(now, ++created, true);
+              Expect.that(
+                  backend.createWithin(created(), value, RedisRecords.MAX_ACTIVE, now)
+                      == Created.CREATED);
+            }
+          },
+          () -> Expect.that(backend.deleteIfVersion(created(), 1) == Deleted.DELETED));
+    }
+
+    private int owner;
+    private int created;
+
+    private RecordKey created() {
+      return RedisRecords.key(owner, records.finishedEach() + records.activeEach() + created);
+    }
+
+    @Override
+    public void close() throws IOException {
+      backend.close();
+      server.close();
+    }
+  }
+}
