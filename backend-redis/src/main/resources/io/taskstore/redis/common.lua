@@ -27,8 +27,9 @@ local function winner(was)
   return was
 end
 
--- A write that is repeated because its answer was lost may stand here and not in the replicas. WAIT waits for what its own
--- connection has written, which after a reconnect is nothing: so something is, without a change.
+-- A write that is repeated because its answer was lost may stand here and not in the replicas. WAIT promises to wait for what
+-- its own connection has written, which after a reconnect is nothing: so something is, without a change. (Redis 7.0 waits for
+-- all that was written before the connection's last command, which is more than the promise.)
 local function sendAgain(was, writeId, replicated)
   if replicated == '1' and was[5] == writeId then
     redis.call('HSET', record, 'w', writeId)

@@ -22,10 +22,14 @@ import org.junit.platform.engine.support.descriptor.MethodSource;
 import org.junit.platform.testkit.engine.EngineTestKit;
 import org.junit.platform.testkit.engine.Event;
 
-/** The contract notices what it says it notices: every seeded bug, in every one of ten runs. */
+/**
+ * The contract notices what it says it notices: every seeded bug, in every one of three runs, and
+ * of ten in the long tier.
+ */
 final class SeededBugsTest {
   private static final String BUG_PARAMETER = "taskstore.contract.bug";
-  private static final int RUNS = 10;
+  private static final int RUNS = 3;
+  private static final int MANY_RUNS = 10;
 
   /** The contract over a backend with the bug that a configuration parameter names. */
   @ExtendWith(BugResolver.class)
@@ -63,9 +67,20 @@ final class SeededBugsTest {
   @ParameterizedTest
   @EnumSource(names = "NONE", mode = EnumSource.Mode.EXCLUDE)
   void everyBug_isNoticedByTheStatementsThatNameIt_inEveryRun(SeededBug bug) {
+    assertNoticed(bug, RUNS);
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = "NONE", mode = EnumSource.Mode.EXCLUDE)
+  @Tag("stress")
+  void everyBug_isNoticedByTheStatementsThatNameIt_inEveryOneOfManyRuns(SeededBug bug) {
+    assertNoticed(bug, MANY_RUNS);
+  }
+
+  private static void assertNoticed(SeededBug bug, int runs) {
     // The first run is of all tests of these statements, the others are of those that have failed.
     Set<Method> tests = testsOf(bug.noticedBy());
-    for (int run = 1; run <= RUNS; run++) {
+    for (int run = 1; run <= runs; run++) {
       Set<Method> failed = failedOf(tests, bug);
       assertThat(ContractRun.idsOf(failed))
           .as("statements that fail in run %s with %s", run, bug)

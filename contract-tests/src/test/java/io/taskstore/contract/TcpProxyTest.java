@@ -10,7 +10,9 @@ import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.SocketTimeoutException;
+import java.util.Locale;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -67,7 +69,7 @@ final class TcpProxyTest {
     while ((length = socket.getInputStream().read(buffer)) >= 0) {
       String text = new String(buffer, 0, length, US_ASCII);
       received.add(text);
-      socket.getOutputStream().write(text.toUpperCase(java.util.Locale.ROOT).getBytes(US_ASCII));
+      socket.getOutputStream().write(text.toUpperCase(Locale.ROOT).getBytes(US_ASCII));
     }
   }
 
@@ -180,6 +182,66 @@ final class TcpProxyTest {
 
       assertThat(rest(socket)).isEmpty();
     }
+    try (Socket socket = connect()) {
+      assertThat(ask(socket, "hello")).isEqualTo("HELLO");
+    }
+  }
+
+  @Test
+  void strand_swallowsWhatIsThere_untilHealed_andNewConnectionsWork() throws IOException {
+    try (Socket socket = connect()) {
+      ask(socket, "hello");
+
+      proxy.strand();
+
+      socket.setSoTimeout(50);
+      assertThatThrownBy(() -> ask(socket, "swallowed")).isInstanceOf(SocketTimeoutException.class);
+      try (Socket another = connect()) {
+        assertThat(ask(another, "new")).isEqualTo("NEW");
+      }
+      socket.setSoTimeout(10_000);
+      proxy.heal();
+      assertThat(rest(socket)).isEmpty();
+    }
+    assertThat(received).containsExactly("hello", "new");
+  }
+
+  @Test
+  void redirect_newConnectionsGoThere_andTheOthersStay() throws IOException {
+    try (ServerSocket other = new ServerSocket(0, 10, InetAddress.getLoopbackAddress());
+        Socket socket = connect()) {
+      ask(socket, "hello");
+
+      proxy.redirect("127.0.0.1", other.getLocalPort());
+
+      try (Socket another = connect();
+          Socket accepted = other.accept()) {
+        send(another, "there");
+        assertThat(new String(accepted.getInputStream().readNBytes(5), US_ASCII))
+            .isEqualTo("there");
+      }
+      assertThat(ask(socket, "here")).isEqualTo("HERE");
+    }
+  }
+
+  @Test
+  void cutAtRandom_someConnectionsEnd_andWhatArrivesIsRight() throws IOException {
+    proxy.cutAtRandom(1, 5);
+    int answered = 0;
+    while (proxy.cuts() < 20 || answered < 20) {
+      try (Socket socket = connect()) {
+        for (int i = 0; i < 10; i++) {
+          String answer = ask(socket, "hello");
+          assertThat("HELLO").startsWith(answer);
+          answered += answer.length() == 5 ? 1 : 0;
+        }
+      } catch (SocketException e) {
+        // cut while a request was written
+      }
+    }
+
+    proxy.heal();
+
     try (Socket socket = connect()) {
       assertThat(ask(socket, "hello")).isEqualTo("HELLO");
     }
