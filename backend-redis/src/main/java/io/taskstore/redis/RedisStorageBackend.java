@@ -678,7 +678,9 @@ public final class RedisStorageBackend implements StorageBackend {
             key,
             true,
             byDigest -> replication.send(script, byDigest, keysOfCall, arguments));
-    if (isDone(answer) || isOwn(answer, arguments)) {
+    // What is absent may have been deleted by this very call, sent before.
+    boolean isAbsent = script == Script.DELETE && answer.size() == 1 && (Long) answer.get(0) == 0;
+    if (isDone(answer) || isAbsent || isOwn(answer, arguments)) {
       replication.await(operation, key);
     }
     return answer;

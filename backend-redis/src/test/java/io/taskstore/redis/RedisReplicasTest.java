@@ -161,6 +161,21 @@ final class RedisReplicasTest {
   }
 
   @Test
+  void delete_replicaIsSilent_isUnknown_andSoIsItsRepetition_untilTheReplicaHasIt() {
+    try (StorageBackend backend = open()) {
+      backend.createWithin(KEY, value("one"), 1, Instant.EPOCH);
+      stallReplica();
+      assertNotAcknowledged("deleteIfVersion", () -> backend.deleteIfVersion(KEY, 1));
+      assertNotAcknowledged("deleteIfVersion", () -> backend.deleteIfVersion(KEY, 1));
+
+      healReplica();
+
+      assertThat(backend.deleteIfVersion(KEY, 1)).isEqualTo(Conflict.ABSENT);
+      assertThat(ofReplica.dbsize()).isZero();
+    }
+  }
+
+  @Test
   void writeThatLost_replicaIsSilent_isAConflictAtOnce() {
     try (StorageBackend backend = open()) {
       backend.createWithin(KEY, value("one"), 1, Instant.EPOCH);
