@@ -124,7 +124,11 @@ final class RedisChild implements AutoCloseable {
             });
     input.start();
     try (RedisStorageBackend backend =
-        RedisStorageBackend.builder(RedisURI.create(args[1])).keyPrefix(args[2]).build()) {
+        RedisStorageBackend.builder(RedisURI.create(args[1]))
+            .keyPrefix(args[2])
+            // as in the parent: of a larger one records would stay longer than their indexes
+            .expiryAllowance(Duration.ZERO)
+            .build()) {
       out.println("ready");
       begun.await();
       if (args[0].equals("count")) {
