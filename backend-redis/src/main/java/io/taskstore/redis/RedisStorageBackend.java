@@ -213,7 +213,8 @@ public final class RedisStorageBackend implements StorageBackend {
     }
 
     /**
-     * How long a call, and connecting, may take; by default three seconds.
+     * How long a request, and connecting, may take; by default three seconds. A call is one
+     * request, and two after the server has forgotten its scripts.
      *
      * @throws IllegalArgumentException if it is not from ten milliseconds to a minute
      */
@@ -228,7 +229,8 @@ public final class RedisStorageBackend implements StorageBackend {
 
     /**
      * How much later than its expiry Redis drops a record, because its clock and those of the
-     * stores differ; by default five minutes.
+     * stores differ; by default five minutes. The same for all who share a storage: where some have
+     * a smaller one, records that have expired may stay a little after their indexes.
      *
      * @throws IllegalArgumentException if it is negative, or above a day
      */
