@@ -26,6 +26,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
@@ -39,6 +42,9 @@ import org.junit.jupiter.api.Test;
 class LostAnswersTest {
   /** Of each kind: 100,000 together. */
   private static final int HISTORIES = 50_000;
+
+  /** That run beside each other. */
+  private static final int PARTS = 2;
 
   private static final int OPERATIONS = 6;
 
@@ -424,16 +430,35 @@ class LostAnswersTest {
   }
 
   @Test
-  void histories_exactCreate_areAppliedAtMostOnceAndNeverFalselyRefused() {
+  void histories_exactCreate_areAppliedAtMostOnceAndNeverFalselyRefused() throws Exception {
     run(true);
   }
 
   @Test
-  void histories_defaultCreate_areAppliedAtMostOnceAndNeverFalselyRefused() {
+  void histories_defaultCreate_areAppliedAtMostOnceAndNeverFalselyRefused() throws Exception {
     run(false);
   }
 
-  private static void run(boolean exactCreate) {
+  private static void run(boolean exactCreate) throws Exception {
+    // Threads of their own have few frames. Below those of a test, the traces of all the exceptions
+    // would cost more than the histories.
+    ExecutorService threads = Executors.newFixedThreadPool(PARTS);
+    try {
+      List<Future<?>> parts = new ArrayList<>();
+      for (int part = 0; part < PARTS; part++) {
+        int first = part;
+        parts.add(threads.submit(() -> run(exactCreate, first)));
+      }
+      for (Future<?> part : parts) {
+        part.get();
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  /** Every history of a part, which has a store of its own. */
+  private static void run(boolean exactCreate, int part) {
     MapBackend map = new MapBackend();
     LossyBackend lossy = new LossyBackend(map, exactCreate);
     GenericTaskStore store =
@@ -443,7 +468,7 @@ class LostAnswersTest {
             .build();
     GenericTaskStore calm =
         GenericTaskStore.builder(map).maxActiveTasks(History.MAX_ACTIVE).build();
-    for (long seed = 0; seed < HISTORIES; seed++) {
+    for (long seed = part; seed < HISTORIES; seed += PARTS) {
       try {
         new History(seed, map, lossy, store, calm).run();
       } catch (AssertionError | RuntimeException e) {

@@ -3,6 +3,7 @@ package io.taskstore.contract;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -57,6 +58,7 @@ public final class TcpProxy implements AutoCloseable {
   private final int port;
   private final Set<Pair> pairs = ConcurrentHashMap.newKeySet();
   private volatile ServerSocket listener;
+  private volatile Thread accepting;
   private volatile Mode mode = Mode.PASS;
   private volatile Predicate<byte[]> cut = request -> true;
   private volatile int passedBytes;
@@ -72,7 +74,7 @@ public final class TcpProxy implements AutoCloseable {
     listener.setReuseAddress(true);
     listener.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
     this.port = listener.getLocalPort();
-    listen(listener);
+    this.accepting = listen(listener);
   }
 
   /** Begins to listen on a free port, and to pass on to a server. */
@@ -85,11 +87,26 @@ public final class TcpProxy implements AutoCloseable {
     return port;
   }
 
-  /** Closes all connections and refuses new ones. */
+  /**
+   * Closes all connections and refuses new ones.
+   *
+   * @throws InterruptedIOException if the thread is interrupted before new ones are refused
+   */
   public void refuse() throws IOException {
     mode = Mode.REFUSE;
-    listener.close();
+    stopListening();
     pairs.forEach(Pair::close);
+  }
+
+  private void stopListening() throws IOException {
+    listener.close();
+    try {
+      // Until it has left its call, the system goes on taking connections.
+      accepting.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while the proxy stops listening");
+    }
   }
 
   /** Swallows what is sent, and never answers. Connections stay, and new ones are taken. */
@@ -178,12 +195,12 @@ public final class TcpProxy implements AutoCloseable {
       again.setReuseAddress(true);
       again.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
       listener = again;
-      listen(again);
+      accepting = listen(again);
     }
   }
 
-  private void listen(ServerSocket socket) {
-    start(
+  private Thread listen(ServerSocket socket) {
+    return start(
         "accept",
         () -> {
           while (true) {
@@ -279,7 +296,7 @@ public final class TcpProxy implements AutoCloseable {
     void run() throws IOException;
   }
 
-  private static void start(String name, Work work) {
+  private static Thread start(String name, Work work) {
     Thread thread =
         new Thread(
             () -> {
@@ -292,6 +309,7 @@ public final class TcpProxy implements AutoCloseable {
             "tcp-proxy-" + name);
     thread.setDaemon(true);
     thread.start();
+    return thread;
   }
 
   private static void closeQuietly(Socket socket) {
@@ -307,7 +325,9 @@ public final class TcpProxy implements AutoCloseable {
   public void close() {
     closed = true;
     try {
-      listener.close();
+      stopListening();
+    } catch (InterruptedIOException e) {
+      // The thread knows, and it stops without being waited for.
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } finally {

@@ -226,6 +226,8 @@ final class DigestDemo implements Callable<Integer> {
       command.addAll(List.of(shell.toString(), "-c", "trap '' INT; exec \"$@\"", "server"));
     }
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    // It is small and short-lived: what counts is how soon it is there.
+    command.addAll(List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add(DigestServer.class.getName());
     command.addAll(List.of("--ask-above", Long.toString(askAbove)));
