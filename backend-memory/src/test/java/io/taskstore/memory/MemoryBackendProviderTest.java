@@ -52,12 +52,13 @@ final class MemoryBackendProviderTest {
   }
 
   @Test
-  void open_schemeOfAnotherBackend_listsWhatThereIs() {
-    assertThatThrownBy(() -> TaskStores.open("redis://u:hunter2@localhost"))
+  void open_schemeOfNoBackend_listsWhatThereIs() {
+    assertThatThrownBy(() -> TaskStores.open("ftp://u:hunter2@localhost"))
         .isInstanceOf(InvalidConfigurationException.class)
         .hasMessage(
             "The configuration of the task store is wrong: there is no backend for the scheme"
-                + " redis: add io.taskstore:taskstore-backend-redis; there are file:, memory:");
+                + " ftp: there are file:, memory:, redis:, redis-cluster:,"
+                + " redis-sentinel:, rediss:");
   }
 
   @Test
