@@ -90,12 +90,16 @@ public final class TcpProxy implements AutoCloseable {
   /**
    * Closes all connections and refuses new ones.
    *
-   * @throws InterruptedIOException if the thread is interrupted before new ones are refused
+   * @throws InterruptedIOException if the thread is interrupted before it is certain that new ones
+   *     are refused; its flag stays set
    */
   public void refuse() throws IOException {
     mode = Mode.REFUSE;
-    stopListening();
-    pairs.forEach(Pair::close);
+    try {
+      stopListening();
+    } finally {
+      pairs.forEach(Pair::close);
+    }
   }
 
   private void stopListening() throws IOException {
