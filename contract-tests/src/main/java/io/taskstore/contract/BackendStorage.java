@@ -46,7 +46,10 @@ public interface BackendStorage extends AutoCloseable {
     return Optional.empty();
   }
 
-  /** Hook: makes the storage fail. */
+  /**
+   * Hook: makes the storage fail, for instances that are opened after the hook was asked for.
+   * Others may be spared.
+   */
   default Optional<FaultInjection> faultInjection() {
     return Optional.empty();
   }
@@ -140,7 +143,7 @@ public interface BackendStorage extends AutoCloseable {
     /** How long a call may take that gets no answer. */
     Duration timeout();
 
-    /** Makes trouble for all instances on this storage, until {@link #heal}. */
+    /** Makes trouble until {@link #heal}. */
     void cause(Trouble trouble) throws Exception;
 
     /** Ends the trouble. Harmless if there is none. */

@@ -94,9 +94,9 @@ abstract class ContractBase {
     harness = newHarness();
     BackendStorage opened = harness.newStorage();
     storage = opened;
-    hooks = Hook.offeredBy(opened);
     first = opened.open();
     second = opened.open();
+    hooks = Hook.offeredBy(opened);
   }
 
   @AfterAll

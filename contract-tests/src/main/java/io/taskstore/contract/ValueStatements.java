@@ -310,13 +310,13 @@ abstract class ValueStatements extends KeyStatements {
   final void e7_fullStorage_isAnErrorAndLeavesWhatIsStored() throws Exception {
     requireTrouble(Trouble.FULL);
     BackendStorage own = newStorage();
+    FaultInjection faults = require(Hook.FAULT_INJECTION, own.faultInjection());
     StorageBackend writer = open(own);
     StorageBackend reader = open(own);
     VersionedRecord old = insert(writer, key("old"), value("old", true, inDays(1)));
     VersionedRecord bystander = insert(writer, key("bystander"), value("bystander"));
     List<VersionedRecord> all = List.of(old, bystander);
 
-    FaultInjection faults = require(Hook.FAULT_INJECTION, own.faultInjection());
     faults.cause(Trouble.FULL);
     try {
       assertWritesFindNoRoom(writer, old.key());
@@ -338,6 +338,7 @@ abstract class ValueStatements extends KeyStatements {
     requireTrouble(Trouble.FULL);
     require(Hook.RAW_INSPECTION, storage().rawInspection());
     BackendStorage own = newStorage();
+    FaultInjection faults = require(Hook.FAULT_INJECTION, own.faultInjection());
     StorageBackend writer = open(own);
     RawInspection raw = require(Hook.RAW_INSPECTION, own.rawInspection());
     RecordKey old = key("old");
@@ -345,7 +346,6 @@ abstract class ValueStatements extends KeyStatements {
     write(writer, old, value("2", true, inDays(1)), 1);
     List<String> before = raw.entries();
 
-    FaultInjection faults = require(Hook.FAULT_INJECTION, own.faultInjection());
     faults.cause(Trouble.FULL);
     try {
       assertWritesFindNoRoom(writer, old);

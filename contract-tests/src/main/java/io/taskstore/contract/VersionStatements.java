@@ -413,10 +413,10 @@ abstract class VersionStatements extends BasicStatements {
   final void b13_impossibleVersion_isRefusedAlsoWhereTheStorageCannotBeReached() throws Exception {
     requireTrouble(Trouble.UNREACHABLE);
     BackendStorage own = newStorage();
+    FaultInjection faults = require(Hook.FAULT_INJECTION, own.faultInjection());
     StorageBackend instance = open(own);
     RecordKey key = key("key");
     insert(instance, key, value("data"));
-    FaultInjection faults = require(Hook.FAULT_INJECTION, own.faultInjection());
     faults.cause(Trouble.UNREACHABLE);
     try {
       for (long expected : new long[] {-1, Long.MIN_VALUE, LAST, Long.MAX_VALUE}) {
@@ -622,9 +622,9 @@ abstract class VersionStatements extends BasicStatements {
   final void b16_trouble_isNeverAConflictAndNeverAbsent(Trouble trouble) throws Exception {
     requireTrouble(trouble);
     BackendStorage own = newStorage();
+    FaultInjection faults = require(Hook.FAULT_INJECTION, own.faultInjection());
     List<StorageBackend> instances = List.of(open(own), open(own));
     List<Attempt> attempts = attempts(instances.get(0), trouble);
-    FaultInjection faults = require(Hook.FAULT_INJECTION, own.faultInjection());
 
     List<Object> answers;
     faults.cause(trouble);
