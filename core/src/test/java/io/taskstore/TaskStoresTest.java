@@ -274,6 +274,10 @@ class TaskStoresTest {
         .containsExactly(
             "there is no backend for the scheme redis: add"
                 + " io.taskstore:taskstore-backend-redis; there are vault:");
+    assertThat(problems(TaskStoreConfiguration.ofUrl("dynamodb://tasks"), VAULT))
+        .containsExactly(
+            "there is no backend for the scheme dynamodb: add"
+                + " io.taskstore:taskstore-backend-dynamodb; there are vault:");
     assertThat(problems(TaskStoreConfiguration.ofUrl("file:/x")))
         .containsExactly(
             "there is no backend for the scheme file: add io.taskstore:taskstore-backend-file;"

@@ -3,23 +3,31 @@ package io.taskstore.memory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskstore.dynamodb.DynamoDbTables;
 import io.taskstore.spi.BackendConfiguration;
 import io.taskstore.spi.BackendTraits;
 import io.taskstore.spi.RecordKey;
 import io.taskstore.spi.RecordValue;
+import io.taskstore.spi.Setting;
 import io.taskstore.spi.StorageBackend;
 import io.taskstore.spi.StorageBackendProvider;
+import io.taskstore.testservers.DynamoDbServer;
 import io.taskstore.testservers.RedisServer;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.ServiceLoader;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.services.dynamodb.DynamoDbClient;
 
 /**
  * The table of backends in the README is what the backends say of themselves. With {@code
@@ -46,11 +54,22 @@ final class BackendTableTest {
             | Backend | URL | Artifact | Durable | Shared by processes | Purges by itself | Limit of active tasks | Largest task |
             |---|---|---|---|---|---|---|---|
             """);
-    try (RedisServer redis = RedisServer.start()) {
+    try (RedisServer redis = RedisServer.start();
+        DynamoDbServer dynamoDb = DynamoDbServer.start()) {
+      makeTable(dynamoDb);
       Map<String, String> locations =
-          Map.of("file", temp.toString(), "memory", "", "redis", "//127.0.0.1:" + redis.port());
+          Map.of(
+              "dynamodb",
+              "//tasks",
+              "file",
+              temp.toString(),
+              "memory",
+              "",
+              "redis",
+              "//127.0.0.1:" + redis.port());
+      Map<String, String> settings = Map.of("region", "eu-west-1", "endpoint", dynamoDb.endpoint());
       for (StorageBackendProvider provider : providers) {
-        table.append(row(provider, locations));
+        table.append(row(provider, locations, settings));
       }
     }
     String readme = Files.readString(README, StandardCharsets.UTF_8);
@@ -68,13 +87,31 @@ final class BackendTableTest {
         .isEqualTo(table.toString());
   }
 
-  private static String row(StorageBackendProvider provider, Map<String, String> locations)
+  private static void makeTable(DynamoDbServer server) {
+    try (DynamoDbClient client =
+        DynamoDbClient.builder()
+            .endpointOverride(URI.create(server.endpoint()))
+            .region(Region.EU_WEST_1)
+            .build()) {
+      DynamoDbTables.create(client, "tasks");
+    }
+  }
+
+  private static String row(
+      StorageBackendProvider provider, Map<String, String> locations, Map<String, String> settings)
       throws Exception {
     String scheme =
         provider.schemes().stream().filter(locations::containsKey).findFirst().orElseThrow();
     String location = locations.get(scheme);
+    Map<Setting<?>, Object> values = new HashMap<>();
+    for (Setting<?> setting : provider.settings()) {
+      String text = settings.get(setting.name());
+      if (text != null) {
+        values.put(setting, setting.parse(text));
+      }
+    }
     try (StorageBackend backend =
-        provider.open(new BackendConfiguration(scheme, location, Map.of()))) {
+        provider.open(new BackendConfiguration(scheme, location, values))) {
       BackendTraits traits = backend.traits();
       String page = "docs/backends/" + traits.name() + ".md";
       boolean hasPage = Files.exists(DocumentedCode.ROOT.resolve(page));
@@ -89,8 +126,14 @@ final class BackendTableTest {
               yes(traits.shared()),
               traits.purgesItself() ? "yes" : "no: the store's sweeper",
               countsExactly(backend) ? "exact" : "never more; fewer while creates race",
-              (traits.maxDataBytes() >> 20) + " MiB" + (isSetting ? ", a setting" : ""));
+              size(traits.maxDataBytes()) + (isSetting ? ", a setting" : ""));
     }
+  }
+
+  private static String size(int bytes) {
+    return bytes % (1 << 20) == 0
+        ? (bytes >> 20) + " MiB"
+        : String.format(Locale.ROOT, "%,d bytes", bytes);
   }
 
   private static String yes(boolean value) {

@@ -60,6 +60,11 @@ class DocumentedProblemsTest {
     found("redis://localhost?keyPrefix=" + "x".repeat(201));
     found("redis", "redis-cluster://one:1?replicas=1");
     found("redis", "rediss://localhost?caFile=/no/such/file.pem");
+    found("dynamodb:");
+    found("dynamodb://t");
+    found("dynamodb://tasks?endpoint=localhost:8000");
+    found("dynamodb://tasks?endpoint=http://a%20b");
+    found("dynamodb://tasks");
 
     String document = Files.readString(DOCUMENT, StandardCharsets.UTF_8);
     String sections = document.substring(document.indexOf("\n## When it is wrong\n"));

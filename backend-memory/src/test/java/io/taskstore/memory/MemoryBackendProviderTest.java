@@ -57,7 +57,7 @@ final class MemoryBackendProviderTest {
         .isInstanceOf(InvalidConfigurationException.class)
         .hasMessage(
             "The configuration of the task store is wrong: there is no backend for the scheme"
-                + " ftp: there are file:, memory:, redis:, redis-cluster:,"
+                + " ftp: there are dynamodb:, file:, memory:, redis:, redis-cluster:,"
                 + " redis-sentinel:, rediss:");
   }
 

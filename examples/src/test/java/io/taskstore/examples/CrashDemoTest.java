@@ -4,6 +4,7 @@ package io.taskstore.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskstore.examples.Programs.Outcome;
+import io.taskstore.testservers.DynamoDbServer;
 import io.taskstore.testservers.RedisServer;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -63,6 +64,14 @@ class CrashDemoTest {
       throws IOException, InterruptedException {
     try (RedisServer server = RedisServer.start()) {
       assertGoesOn(server.url());
+    }
+  }
+
+  @Test
+  void crash_dynamoDb_goesOnFromWhereItWasKilled_andIsTheSameInTheEnd()
+      throws IOException, InterruptedException {
+    try (DynamoDbServer server = DynamoDbServer.start()) {
+      assertGoesOn(DynamoDbTable.make(server));
     }
   }
 

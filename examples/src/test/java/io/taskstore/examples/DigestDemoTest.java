@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.taskstore.examples.Programs.Outcome;
+import io.taskstore.testservers.DynamoDbServer;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -127,6 +129,74 @@ class DigestDemoTest {
   }
 
   @Test
+  void demo_dynamoDbCannotBeUsed_isOneLine() throws IOException, InterruptedException {
+    DynamoDbServer server = DynamoDbServer.start();
+    String url = DynamoDbTable.url(server.port());
+    ProcessBuilder nameless = programs.demo("--store", url, folder.toString());
+    nameless.environment().remove("AWS_ACCESS_KEY_ID");
+    Outcome noTable;
+    Outcome noCredentials;
+    try (server) {
+      noTable = programs.runDemo("--store", url, folder.toString());
+      noCredentials = programs.outcome("demo", nameless.start());
+    }
+    Outcome nobody = programs.runDemo("--store", url, folder.toString());
+
+    String place = "DynamoDB at 127.0.0.1:" + server.port();
+    assertCannotBeOpened(
+        noTable,
+        place
+            + " has no table tasks, or none with the index active: make it with"
+            + " DynamoDbTables.create");
+    assertCannotBeOpened(
+        noCredentials,
+        "there are no credentials for "
+            + place
+            + ": set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or give the host"
+            + " a role");
+    assertCannotBeOpened(nobody, place + " cannot be reached (HttpHostConnectException)");
+  }
+
+  private static void assertCannotBeOpened(Outcome outcome, String reason) {
+    assertThat(outcome.err().lines())
+        .containsExactly("examples/run: The task store cannot be opened: open: " + reason);
+    assertThat(outcome.out()).isEmpty();
+    assertThat(outcome.exitCode()).isEqualTo(1);
+  }
+
+  @Test
+  void demo_dynamoDbWithoutRegion_isOneLine() throws IOException, InterruptedException {
+    Outcome outcome = programs.runDemo("--store", "dynamodb://tasks", folder.toString());
+
+    assertThat(outcome.err().lines())
+        .containsExactly(
+            "examples/run: The configuration of the task store is wrong: there is no region: set"
+                + " region, for example to eu-west-1, or the variable AWS_REGION");
+    assertThat(outcome.out()).isEmpty();
+    assertThat(outcome.exitCode()).isEqualTo(2);
+  }
+
+  @Test
+  void demo_anotherBackend_loadsNothingOfDynamoDb() throws IOException, InterruptedException {
+    Files.writeString(folder.resolve("a"), "x\n");
+    ProcessBuilder demo = programs.demo("--store", "file:" + temp.resolve("s"), folder.toString());
+    demo.environment().put("JAVA_TOOL_OPTIONS", "-Xlog:class+load:file=" + temp + "/%p.classes");
+    Outcome outcome = programs.outcome("demo", demo.start());
+    assertThat(outcome.exitCode()).as(outcome.err()).isZero();
+
+    List<Path> logs;
+    try (Stream<Path> files = Files.list(temp)) {
+      logs = files.filter(file -> file.toString().endsWith(".classes")).toList();
+    }
+    assertThat(logs).as("of the demo, and of its server").hasSize(2);
+    for (Path log : logs) {
+      assertThat(Files.readString(log))
+          .contains(DigestDemo.class.getPackageName())
+          .doesNotContain(" software.amazon.", " org.apache.hc.");
+    }
+  }
+
+  @Test
   void demo_storeIsWrong_isToldBeforeAnythingStarts() throws IOException, InterruptedException {
     ProcessBuilder ofEnvironment = programs.demo(folder.toString());
     ofEnvironment.environment().put("TASKSTORE_URL", "file:" + temp + "/store?lockTimeout=5%20sec");
@@ -138,7 +208,7 @@ class DigestDemoTest {
     assertThat(one.err().lines())
         .containsExactly(
             "examples/run: The configuration of the task store is wrong: there is no backend for"
-                + " the scheme ftp: there are file:, jdbc:, memory:, redis:, redis-cluster:, redis-sentinel:, rediss:");
+                + " the scheme ftp: there are dynamodb:, file:, jdbc:, memory:, redis:, redis-cluster:, redis-sentinel:, rediss:");
     assertThat(one.exitCode()).isEqualTo(2);
     assertThat(several.err().lines())
         .containsExactly(
@@ -426,7 +496,7 @@ class DigestDemoTest {
     assertThat(outcome.err().lines())
         .containsExactly(
             "DigestServer: The configuration of the task store is wrong: there is no backend for"
-                + " the scheme nowhere: there are file:, jdbc:, memory:, redis:, redis-cluster:, redis-sentinel:, rediss:");
+                + " the scheme nowhere: there are dynamodb:, file:, jdbc:, memory:, redis:, redis-cluster:, redis-sentinel:, rediss:");
     assertThat(outcome.out()).isEmpty();
     assertThat(outcome.exitCode()).isEqualTo(2);
   }

@@ -4,6 +4,7 @@ package io.taskstore.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.taskstore.spi.StorageBackendProvider;
+import io.taskstore.testservers.DynamoDbServer;
 import io.taskstore.testservers.RedisServer;
 import java.io.IOException;
 import java.io.InputStream;
@@ -37,7 +38,9 @@ import java.util.stream.Stream;
 import javax.tools.JavaFileObject;
 import javax.tools.SimpleJavaFileObject;
 import javax.tools.ToolProvider;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -65,17 +68,50 @@ class PackagedJarsIT {
           "io.netty.resolver.AddressResolver",
           "io.netty.resolver.dns.DnsNameResolver",
           "io.netty.util.concurrent.Future",
+          "org.apache.hc.client5.http.classic.HttpClient",
+          "org.apache.hc.core5.http.HttpRequest",
+          "org.apache.hc.core5.http2.H2Error",
           "org.h2.Driver",
           "org.jspecify.annotations.Nullable",
           "org.reactivestreams.Publisher",
           "org.slf4j.Logger",
           "reactor.core.publisher.Mono",
           "redis.clients.authentication.core.Token",
+          "software.amazon.awssdk.annotations.SdkPublicApi",
+          "software.amazon.awssdk.auth.credentials.AwsCredentials",
+          "software.amazon.awssdk.awscore.AwsRequest",
+          "software.amazon.awssdk.checksums.SdkChecksum",
+          "software.amazon.awssdk.checksums.spi.ChecksumAlgorithm",
+          "software.amazon.awssdk.core.SdkRequest",
+          "software.amazon.awssdk.endpoints.Endpoint",
+          "software.amazon.awssdk.http.SdkHttpClient",
+          "software.amazon.awssdk.http.apache5.Apache5HttpClient",
+          "software.amazon.awssdk.http.auth.aws.eventstream.HttpAuthAwsEventStream",
+          "software.amazon.awssdk.http.auth.aws.signer.AwsV4HttpSigner",
+          "software.amazon.awssdk.http.auth.signer.BearerHttpSigner",
+          "software.amazon.awssdk.http.auth.spi.signer.HttpSigner",
+          "software.amazon.awssdk.identity.spi.Identity",
+          "software.amazon.awssdk.metrics.SdkMetric",
+          "software.amazon.awssdk.profiles.ProfileFile",
+          "software.amazon.awssdk.protocols.core.ProtocolMarshaller",
+          "software.amazon.awssdk.protocols.json.AwsJsonProtocol",
+          "software.amazon.awssdk.protocols.jsoncore.JsonNode",
+          "software.amazon.awssdk.regions.Region",
+          "software.amazon.awssdk.retries.DefaultRetryStrategy",
+          "software.amazon.awssdk.retries.api.RetryStrategy",
+          "software.amazon.awssdk.services.dynamodb.DynamoDbClient",
+          "software.amazon.awssdk.thirdparty.jackson.core.JsonFactory",
+          "software.amazon.awssdk.utils.SdkAutoCloseable",
+          "software.amazon.awssdk.utilslite.SdkInternalThreadLocal",
+          "software.amazon.eventstream.Message",
           "tools.jackson.core.JsonParser",
           "tools.jackson.databind.ObjectMapper");
 
   /** Made by the Shade plugin, with merged service files. */
   private static final Path ONE_JAR = Path.of("target", "one.jar");
+
+  /** What the module needs when it runs, copied by the build. */
+  private static final Path LIB = Path.of("target", "lib");
 
   private static final Path BOM = Path.of("..", "bom", "pom.xml");
   private static final Path DOCUMENT = Path.of("..", "docs", "configuration.md");
@@ -96,7 +132,8 @@ class PackagedJarsIT {
         requires java.sql; // the same, for H2
         requires io.netty.handler; // the same, for Lettuce
         requires io.netty.resolver.dns; // the same
-        requires org.slf4j; // the same
+        requires org.slf4j; // the same, and for the AWS SDK
+        requires jdk.net; // the same, for the HTTP client of the AWS SDK
         opens app to tools.jackson.databind; // for classes of ours in tasks
       }
       """;
@@ -115,7 +152,9 @@ class PackagedJarsIT {
         public static void main(String[] arguments) throws Exception {
           Owner owner = Owner.subject("alice");
           for (int i = 0; i < arguments.length; i += 2) {
-            try (TaskStore store = TaskStores.open(arguments[i + 1] + "?cacheMaxBytes=1MiB")) {
+            String url = arguments[i + 1];
+            url += (url.contains("?") ? "&" : "?") + "cacheMaxBytes=1MiB";
+            try (TaskStore store = TaskStores.open(url)) {
               Task task = store.create(owner, NewTask.of("digest"));
               store.update(task, TaskChange.change().set("totals", new Totals(3, 5)).complete(Map.of("files", 3)));
               Task read = store.get(owner, task.id());
@@ -140,7 +179,19 @@ class PackagedJarsIT {
   /** By provider, a URL of a storage that is there and empty. Each provider has one. */
   private Map<String, String> urls;
 
+  private static DynamoDbServer dynamoDb;
   private RedisServer redis;
+
+  @BeforeAll
+  static void start() {
+    dynamoDb = DynamoDbServer.start();
+    String unused = DynamoDbTable.make(dynamoDb);
+  }
+
+  @AfterAll
+  static void stop() {
+    dynamoDb.close();
+  }
 
   @AfterEach
   void tearDown() {
@@ -151,6 +202,7 @@ class PackagedJarsIT {
   void setUp() {
     redis = RedisServer.start();
     urls = new TreeMap<>();
+    urls.put("io.taskstore.dynamodb.DynamoDbBackendProvider", DynamoDbTable.url(dynamoDb.port()));
     urls.put("io.taskstore.examples.jdbc.JdbcBackendProvider", "jdbc:h2:" + temp.resolve("h2"));
     urls.put("io.taskstore.file.FileBackendProvider", "file:" + temp.resolve("tasks"));
     urls.put("io.taskstore.memory.MemoryBackendProvider", "memory:");
@@ -258,12 +310,13 @@ class PackagedJarsIT {
     urls.forEach((provider, url) -> command.addAll(List.of(provider, url)));
     Path out = Files.createTempFile(temp, "program", ".out");
     Path err = Files.createTempFile(temp, "program", ".err");
-    Process process =
+    ProcessBuilder builder =
         new ProcessBuilder(command)
             .redirectOutput(out.toFile())
             .redirectError(err.toFile())
-            .directory(temp.toFile())
-            .start();
+            .directory(temp.toFile());
+    Programs.useDynamoDbLocal(builder.environment());
+    Process process = builder.start();
     try {
       assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("the program ends").isTrue();
     } finally {
@@ -336,6 +389,8 @@ class PackagedJarsIT {
 
     assertThat(runOneJar(one))
         .containsExactly(
+            "The configuration of the task store is wrong: there is no backend for the scheme"
+                + " dynamodb: add io.taskstore:taskstore-backend-dynamodb; there are memory:",
             "The configuration of the task store is wrong: there is no backend for the scheme jdbc:"
                 + " there are memory:",
             "The configuration of the task store is wrong: there is no backend for the scheme file:"
@@ -410,6 +465,68 @@ class PackagedJarsIT {
     assertThat(modulesOf).containsKeys("io.taskstore", "io.taskstore.spi", "tools.jackson.core");
     assertThat(modulesOf)
         .allSatisfy((name, modules) -> assertThat(modules).as("package %s", name).hasSize(1));
+  }
+
+  /** Of the libraries of two backends nothing is there twice, nor what neither of them needs. */
+  @Test
+  void classPath_redisAndDynamoDb_haveOneNettyAndOneHttpClient() throws IOException {
+    List<String> names = new ArrayList<>();
+    for (Path jar : runtimeJars()) {
+      names.add(jar.getFileName().toString());
+    }
+    assertThat(names)
+        .anyMatch(name -> name.startsWith("lettuce-core-"))
+        .anyMatch(name -> name.startsWith("apache5-client-"))
+        .noneMatch(name -> name.startsWith("netty-nio-client-"))
+        .noneMatch(name -> name.startsWith("apache-client-"))
+        .noneMatch(name -> name.startsWith("url-connection-client-"))
+        .noneMatch(name -> name.matches("httpc(lient|ore)-4.*"));
+    assertThat(names)
+        .filteredOn(name -> name.startsWith("netty-"))
+        .extracting(name -> name.replaceAll("^[a-z-]+-(\\d.*)\\.jar$", "$1"))
+        .isNotEmpty()
+        .containsOnly(nettyVersion());
+    assertThat(names).extracting(name -> name.replaceAll("-\\d.*", "")).doesNotHaveDuplicates();
+  }
+
+  @Test
+  void classPath_redisAndDynamoDbOfOneApplication_bothWork() throws Exception {
+    List<Path> jars = runtimeJars();
+    urls.keySet()
+        .retainAll(
+            List.of(
+                "io.taskstore.dynamodb.DynamoDbBackendProvider",
+                "io.taskstore.redis.RedisBackendProvider"));
+    jars.removeIf(
+        jar ->
+            jar.getFileName().toString().matches("taskstore-(backend-(file|memory)|example-).*"));
+    assertThat(jars)
+        .as("those of the two backends, and of core")
+        .filteredOn(jar -> jar.getFileName().toString().startsWith("taskstore-"))
+        .hasSize(3);
+    jars.add(compile(List.of("-classpath", path(jars)), source("app/Program", PROGRAM)));
+
+    List<String> lines = run(List.of("-classpath", path(jars), "app.Program"));
+
+    assertThat(lines).allMatch(line -> line.endsWith(" completed Totals[files=3, bytes=5]"));
+    assertThat(lines)
+        .extracting(line -> line.substring(0, line.indexOf(' ')))
+        .containsExactlyElementsOf(urls.keySet());
+  }
+
+  /** All that Maven puts onto the class path of a program with these backends. */
+  private static List<Path> runtimeJars() throws IOException {
+    assertThat(LIB).as("what the programs need%s", HINT).isDirectory();
+    try (Stream<Path> files = Files.list(LIB)) {
+      return new ArrayList<>(files.filter(file -> file.toString().endsWith(".jar")).toList());
+    }
+  }
+
+  private static String nettyVersion() {
+    return jarOf("io.netty.channel.Channel")
+        .getFileName()
+        .toString()
+        .replaceAll("^netty-transport-(.*)\\.jar$", "$1");
   }
 
   private static ModuleDescriptor descriptor(Path jar) {

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -18,6 +19,15 @@ import java.util.concurrent.TimeUnit;
  */
 final class Programs {
   private static final int TIMEOUT_SECONDS = 60;
+
+  /** What DynamoDB Local takes; and nothing of this machine, nor of one in Amazon's cloud. */
+  private static final Map<String, String> AWS =
+      Map.of(
+          "AWS_ACCESS_KEY_ID", "local",
+          "AWS_SECRET_ACCESS_KEY", "local",
+          "AWS_CONFIG_FILE", "/dev/null",
+          "AWS_SHARED_CREDENTIALS_FILE", "/dev/null",
+          "AWS_EC2_METADATA_DISABLED", "true");
 
   private final Path temp;
 
@@ -63,9 +73,15 @@ final class Programs {
     command.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().keySet().removeIf(variable -> variable.startsWith("TASKSTORE_"));
+    useDynamoDbLocal(builder.environment());
     builder.environment().put("XDG_STATE_HOME", temp.resolve("state").toString());
     builder.redirectError(errorFile(name).toFile());
     return builder;
+  }
+
+  static void useDynamoDbLocal(Map<String, String> environment) {
+    environment.keySet().removeIf(variable -> variable.startsWith("AWS_"));
+    environment.putAll(AWS);
   }
 
   Outcome runDemo(String... arguments) throws IOException, InterruptedException {

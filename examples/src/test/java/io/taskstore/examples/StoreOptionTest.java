@@ -11,6 +11,7 @@ import io.taskstore.Task;
 import io.taskstore.TaskLimitException;
 import io.taskstore.TaskStorageException;
 import io.taskstore.TaskStore;
+import io.taskstore.testservers.DynamoDbServer;
 import io.taskstore.testservers.RedisServer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -115,6 +116,14 @@ class StoreOptionTest {
   void option_redis_keepsTheTasksThere() {
     try (RedisServer server = RedisServer.start()) {
       assertKept(server.url() + "?keyPrefix=demo:");
+    }
+    assertThat(temp).isEmptyDirectory();
+  }
+
+  @Test
+  void option_dynamoDb_keepsTheTasksThere() {
+    try (DynamoDbServer server = DynamoDbServer.start()) {
+      assertKept(DynamoDbTable.make(server));
     }
     assertThat(temp).isEmptyDirectory();
   }
@@ -239,14 +248,14 @@ class StoreOptionTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "fiel:/x | there is no backend for the scheme fiel: there are file:, jdbc:, memory:, redis:,"
+        "fiel:/x | there is no backend for the scheme fiel: there are dynamodb:, file:, jdbc:, memory:, redis:,"
             + " redis-cluster:, redis-sentinel:, rediss:; did you mean file:",
-        "ftp://user:secret@host | there is no backend for the scheme ftp: there are file:, jdbc:,"
-            + " memory:, redis:, redis-cluster:, redis-sentinel:, rediss:",
+        "ftp://user:secret@host | there is no backend for the scheme ftp: there are dynamodb:, file:,"
+            + " jdbc:, memory:, redis:, redis-cluster:, redis-sentinel:, rediss:",
         "nonsense | the url has no scheme, which says what kind of backend it is; an example is"
-            + " file:/var/lib/tasks",
+            + " dynamodb://table?region=eu-west-1",
         "'' | the url has no scheme, which says what kind of backend it is; an example is"
-            + " file:/var/lib/tasks",
+            + " dynamodb://table?region=eu-west-1",
         "memory:x | the url has something behind memory:, which is always a new, empty storage:"
             + " write memory:",
         "file:/x?lockTimeout=5 sec | lockTimeout must be a duration from 1ms to 1d, for example"

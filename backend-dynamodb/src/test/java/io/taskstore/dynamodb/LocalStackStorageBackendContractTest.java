@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.dynamodb;
+
+import io.taskstore.contract.BackendHarness;
+import io.taskstore.contract.StorageBackendContract;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+@ExtendWith(ContainerCondition.class)
+final class LocalStackStorageBackendContractTest extends StorageBackendContract {
+  @Override
+  protected BackendHarness newHarness() {
+    return DynamoDbHarness.ofLocalStack();
+  }
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.taskstore.dynamodb;
+
+import io.taskstore.contract.BackendHarness;
+import io.taskstore.contract.TaskStoreContract;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+@ExtendWith(ContainerCondition.class)
+final class LocalStackTaskStoreContractTest extends TaskStoreContract {
+  @Override
+  protected BackendHarness newHarness() {
+    return DynamoDbHarness.ofLocalStack();
+  }
+}
