@@ -20,21 +20,24 @@ final class Benchmarks {
 
   private final PrintStream out;
   private final PrintStream err;
-  private final Path document;
+  private final Path docs;
 
-  Benchmarks(PrintStream out, PrintStream err, Path document) {
+  /**
+   * @param docs the folder of the documents
+   */
+  Benchmarks(PrintStream out, PrintStream err, Path docs) {
     this.out = out;
     this.err = err;
-    this.document = document;
+    this.docs = docs;
   }
 
   public static void main(String[] args) {
     Path root = Path.of(System.getProperty("taskstore.benchmarks.root", ""));
-    Path document = root.resolve("docs").resolve("performance.md");
+    Path docs = root.resolve("docs");
     // Not the default encoding, which is the locale's before Java 18.
     PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     PrintStream err = new PrintStream(System.err, true, StandardCharsets.UTF_8);
-    System.exit(new Benchmarks(out, err, document).run(List.of(args)));
+    System.exit(new Benchmarks(out, err, docs).run(List.of(args)));
   }
 
   /** Returns the exit code: 0 done, 1 failed, 2 wrong usage. */
@@ -73,7 +76,9 @@ final class Benchmarks {
       if (!quick) {
         // Minutes later would be too late to find out.
         for (Suite suite : suites) {
-          Report.insert(read(), suite.name(), "");
+          for (String document : suite.documents()) {
+            inserted(document, suite, "");
+          }
         }
       }
       Suite.Options options = new Suite.Options(quick, directory, million, out);
@@ -82,9 +87,9 @@ final class Benchmarks {
       }
       return 0;
     } catch (IOException e) {
-      return failed("docs/performance.md cannot be read or written: " + e);
+      return failed(String.valueOf(e.getMessage()));
     } catch (Report.ReportException e) {
-      return failed("docs/performance.md is left as it is: " + e.getMessage());
+      return failed(String.valueOf(e.getMessage()));
     } catch (Suite.MeasurementException e) {
       return failed("the measurement has failed, more may stand above: " + e.getMessage());
     }
@@ -99,13 +104,28 @@ final class Benchmarks {
       out.println("Figures of a quick run mean little, and are not written anywhere.");
       return;
     }
-    // Read again: somebody may have edited it in the meantime.
-    Files.writeString(document, Report.insert(read(), suite.name(), table));
-    out.println("Written to docs/performance.md.");
+    for (String document : suite.documents()) {
+      // Read again: somebody may have edited it in the meantime.
+      String text = inserted(document, suite, table);
+      try {
+        Files.writeString(docs.resolve(document), text);
+      } catch (IOException e) {
+        throw new IOException("docs/" + document + " cannot be written: " + e, e);
+      }
+      out.println("Written to docs/" + document + ".");
+    }
   }
 
-  private String read() throws IOException {
-    return Files.readString(document, StandardCharsets.UTF_8);
+  /** Returns a document with the text of a suite in its place. */
+  private String inserted(String document, Suite suite, String text) throws IOException {
+    try {
+      return Report.insert(
+          Files.readString(docs.resolve(document), StandardCharsets.UTF_8), suite.name(), text);
+    } catch (IOException e) {
+      throw new IOException("docs/" + document + " cannot be read: " + e, e);
+    } catch (Report.ReportException e) {
+      throw new Report.ReportException("docs/" + document + " is left as it is: " + e.getMessage());
+    }
   }
 
   private static List<Suite> suites(String name) {
@@ -121,11 +141,12 @@ final class Benchmarks {
     text.append(
         """
         Usage: benchmarks/run [OPTIONS] NAME
-        Measures a suite, prints its tables, and writes them into docs/performance.md.
+        Measures a suite, prints its tables, and writes them into docs/performance.md, prices into
+        docs/backends/dynamodb.md as well.
 
         """);
-    Suites.ALL.forEach(s -> text.append("  %-12s %s%n".formatted(s.name(), s.title())));
-    text.append("  %-12s %s%n".formatted(ALL, "all of these, one after the other"));
+    Suites.ALL.forEach(s -> text.append("  %-20s %s%n".formatted(s.name(), s.title())));
+    text.append("  %-20s %s%n".formatted(ALL, "all of these, one after the other"));
     text.append(
         """
 

@@ -4,6 +4,7 @@ package io.taskstore.benchmarks;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What is measured together, and becomes one text in the document. */
@@ -13,6 +14,11 @@ interface Suite {
 
   /** What it measures, for people. */
   String title();
+
+  /** The documents that have its text, in the folder of the documents. */
+  default List<String> documents() {
+    return List.of("performance.md");
+  }
 
   /**
    * Measures, and returns the text in Markdown.

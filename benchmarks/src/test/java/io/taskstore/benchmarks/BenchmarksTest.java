@@ -23,7 +23,7 @@ class BenchmarksTest {
     return new Benchmarks(
             new PrintStream(out, true, StandardCharsets.UTF_8),
             new PrintStream(err, true, StandardCharsets.UTF_8),
-            folder.resolve("performance.md"))
+            folder)
         .run(List.of(args));
   }
 
@@ -39,14 +39,25 @@ class BenchmarksTest {
   void help_listsEverySuite() {
     assertThat(run("--help")).isZero();
     assertThat(out())
-        .contains("--quick", "  codec ", "  memory ", "  store ", "  file ", "  redis ", "  all ");
+        .contains(
+            "--quick",
+            "  codec ",
+            "  memory ",
+            "  store ",
+            "  file ",
+            "  redis ",
+            "  dynamodb ",
+            "  all ");
   }
 
   @Test
   void unknownName_listsTheKnownOnes() {
     assertThat(run("nope")).isEqualTo(2);
     assertThat(err())
-        .contains("nope", "codec, memory, store, file, redis, redis-sizes, redis-memory, all");
+        .contains(
+            "nope",
+            "codec, memory, store, file, redis, redis-sizes, redis-memory, dynamodb,"
+                + " dynamodb-ratios, dynamodb-first-call, all");
   }
 
   @Test
@@ -88,12 +99,26 @@ class BenchmarksTest {
   }
 
   @Test
-  void document_hasMarkersOfEverySuite() throws IOException {
-    String document =
-        Files.readString(Path.of("..", "docs", "performance.md"), StandardCharsets.UTF_8);
+  void markersMissingInTheSecondDocument_isSaidBeforeAnythingRuns() throws IOException {
+    Files.writeString(
+        folder.resolve("performance.md"),
+        "<!-- benchmark:dynamodb:begin -->\n<!-- benchmark:dynamodb:end -->");
+    Files.createDirectory(folder.resolve("backends"));
+    Files.writeString(folder.resolve("backends").resolve("dynamodb.md"), "nothing");
 
+    assertThat(run("dynamodb")).isEqualTo(1);
+    assertThat(err()).contains("docs/backends/dynamodb.md is left as it is");
+    assertThat(out()).isEmpty();
+  }
+
+  @Test
+  void documents_haveMarkersOfEverySuite() throws IOException {
     for (Suite suite : Suites.ALL) {
-      assertThat(Report.insert(document, suite.name(), "new")).contains("new");
+      for (String name : suite.documents()) {
+        String document =
+            Files.readString(Path.of("..", "docs").resolve(name), StandardCharsets.UTF_8);
+        assertThat(Report.insert(document, suite.name(), "new")).contains("new");
+      }
     }
   }
 }
