@@ -3,9 +3,9 @@ package io.taskstore.redis;
 
 import io.taskstore.contract.BackendHarness;
 import io.taskstore.contract.StorageBackendContract;
-import org.junit.jupiter.api.extension.ExtendWith;
+import io.taskstore.testservers.IfContainers;
 
-@ExtendWith(ContainerCondition.class)
+@IfContainers("taskstore.redis")
 final class RedisContainerStorageBackendContractTest extends StorageBackendContract {
   @Override
   protected BackendHarness newHarness() {

@@ -3,9 +3,9 @@ package io.taskstore.redis;
 
 import io.taskstore.contract.BackendHarness;
 import io.taskstore.contract.TaskStoreContract;
-import org.junit.jupiter.api.extension.ExtendWith;
+import io.taskstore.testservers.IfContainers;
 
-@ExtendWith(ContainerCondition.class)
+@IfContainers("taskstore.redis")
 final class RedisContainerTaskStoreContractTest extends TaskStoreContract {
   @Override
   protected BackendHarness newHarness() {

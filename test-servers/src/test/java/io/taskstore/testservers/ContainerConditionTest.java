@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.taskstore.redis;
+package io.taskstore.testservers;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -21,7 +21,8 @@ final class ContainerConditionTest {
   @Test
   void evaluate_noEngine_isDisabledAndSaysWhy() {
     Path socket = directory.resolve("docker.sock");
-    ConditionEvaluationResult result = ContainerCondition.evaluate("", Map.of(), List.of(socket));
+    ConditionEvaluationResult result =
+        ContainerCondition.evaluate("taskstore.redis", "", Map.of(), List.of(socket));
     assertThat(result.isDisabled()).isTrue();
     assertThat(result.getReason())
         .contains(
@@ -35,23 +36,32 @@ final class ContainerConditionTest {
     Path socket = directory.resolve("docker.sock");
     try (ServerSocketChannel engine = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
       engine.bind(UnixDomainSocketAddress.of(socket));
-      assertThat(ContainerCondition.evaluate("", Map.of(), List.of(socket)).isDisabled()).isFalse();
-      assertThat(ContainerCondition.evaluate("server", Map.of(), List.of(socket)).isDisabled())
+      assertThat(
+              ContainerCondition.evaluate("taskstore.redis", "", Map.of(), List.of(socket))
+                  .isDisabled())
+          .isFalse();
+      assertThat(
+              ContainerCondition.evaluate("taskstore.redis", "server", Map.of(), List.of(socket))
+                  .isDisabled())
           .isTrue();
     }
   }
 
   @Test
   void evaluate_askedForOrNamedEngine_isEnabledSoThatItsAbsenceFails() {
-    assertThat(ContainerCondition.evaluate("testcontainers", Map.of(), List.of()).isDisabled())
+    assertThat(
+            ContainerCondition.evaluate("taskstore.redis", "testcontainers", Map.of(), List.of())
+                .isDisabled())
         .isFalse();
     Map<String, String> named = Map.of("DOCKER_HOST", "tcp://nowhere.invalid:1");
-    assertThat(ContainerCondition.evaluate("", named, List.of()).isDisabled()).isFalse();
+    assertThat(ContainerCondition.evaluate("taskstore.redis", "", named, List.of()).isDisabled())
+        .isFalse();
   }
 
   @Test
   void evaluate_unknownChoice_fails() {
-    assertThatThrownBy(() -> ContainerCondition.evaluate("docker", Map.of(), List.of()))
+    assertThatThrownBy(
+            () -> ContainerCondition.evaluate("taskstore.redis", "docker", Map.of(), List.of()))
         .hasMessage("taskstore.redis is testcontainers, server or nothing, not docker");
   }
 }

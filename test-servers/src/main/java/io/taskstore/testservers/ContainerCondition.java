@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.taskstore.dynamodb;
+package io.taskstore.testservers;
 
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
@@ -13,29 +13,25 @@ import org.junit.jupiter.api.extension.ExecutionCondition;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * Runs a class where there is an engine for containers, and says why it does not elsewhere. {@code
- * -Dtaskstore.dynamodb=testcontainers} runs it in any case, so that it fails without an engine;
- * {@code =server} does not run it.
- *
- * <p>Not by the library's own condition: to that, an image that cannot be had is no engine.
+ * What {@link IfContainers} says. Not by Testcontainers' own condition: to that, an image that
+ * cannot be had is no engine.
  */
 final class ContainerCondition implements ExecutionCondition {
-  static final String SWITCH = "taskstore.dynamodb";
-
   @Override
   public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
-    String choice = context.getConfigurationParameter(SWITCH).orElse("");
-    return evaluate(choice, System.getenv(), sockets(System.getenv()));
+    String property = context.getRequiredTestClass().getAnnotation(IfContainers.class).value();
+    String choice = context.getConfigurationParameter(property).orElse("");
+    return evaluate(property, choice, System.getenv(), sockets(System.getenv()));
   }
 
   /**
    * @param sockets where an engine may listen
    */
   static ConditionEvaluationResult evaluate(
-      String choice, Map<String, String> environment, List<Path> sockets) {
+      String property, String choice, Map<String, String> environment, List<Path> sockets) {
     return switch (choice) {
-      case "testcontainers" -> ConditionEvaluationResult.enabled("asked for by " + SWITCH);
-      case "server" -> ConditionEvaluationResult.disabled(SWITCH + "=server: no containers");
+      case "testcontainers" -> ConditionEvaluationResult.enabled("asked for by " + property);
+      case "server" -> ConditionEvaluationResult.disabled(property + "=server: no containers");
       case "" -> {
         if (environment.containsKey("DOCKER_HOST")) {
           yield ConditionEvaluationResult.enabled("DOCKER_HOST names an engine");
@@ -46,12 +42,12 @@ final class ContainerCondition implements ExecutionCondition {
                 "no container engine listens on "
                     + sockets
                     + " and DOCKER_HOST names none; -D"
-                    + SWITCH
+                    + property
                     + "=testcontainers fails instead");
       }
       default ->
           throw new IllegalArgumentException(
-              SWITCH + " is testcontainers, server or nothing, not " + choice);
+              property + " is testcontainers, server or nothing, not " + choice);
     };
   }
 
