@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -431,11 +432,13 @@ final class TaskRules {
 
   /** Returns a variable in its stored form; null if it is to be removed. */
   @Nullable Json variable(String name, @Nullable Object value) {
-    String what = Variables.what(name);
+    // Made for messages only: most variables need none.
+    Supplier<String> what = () -> Variables.what(name);
     if (name.isEmpty()) {
-      throw new InvalidValueException(what, "the name is empty");
+      throw new InvalidValueException(what.get(), "the name is empty");
     }
-    Text.checkStoredLength("the name of " + what, name, "maxNameBytes", limits.maxNameBytes());
+    Text.checkStoredLength(
+        () -> "the name of " + what.get(), name, "maxNameBytes", limits.maxNameBytes());
     Json json = value(what, value, limits.maxVariablesBytes(), "maxVariablesBytes");
     return isNull(json) ? null : json;
   }
@@ -510,6 +513,11 @@ final class TaskRules {
   }
 
   private Json value(String what, @Nullable Object value, int maxBytes, String limitName) {
+    return value(() -> what, value, maxBytes, limitName);
+  }
+
+  private Json value(
+      Supplier<String> what, @Nullable Object value, int maxBytes, String limitName) {
     if (value instanceof Json encoded) {
       return encoded; // by a worker, when it was given; checked then
     }

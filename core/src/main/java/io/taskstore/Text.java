@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore;
 
+import java.util.function.Supplier;
+
 /** Measuring and quoting of text. */
 final class Text {
   /** The answer of {@link #utf8Length} for text that is not well-formed. */
@@ -63,6 +65,15 @@ final class Text {
    */
   static void checkStoredLength(String what, String text, String limitName, long maxBytes) {
     check(what, storedLength(text), limitName, maxBytes);
+  }
+
+  /** The same; what the text is is asked for only if it is wrong. */
+  static void checkStoredLength(
+      Supplier<String> what, String text, String limitName, long maxBytes) {
+    long bytes = storedLength(text);
+    if (bytes == LONE_SURROGATE || bytes > maxBytes) {
+      check(what.get(), bytes, limitName, maxBytes);
+    }
   }
 
   /**

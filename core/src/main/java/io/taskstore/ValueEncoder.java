@@ -19,9 +19,11 @@ import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -40,50 +42,72 @@ import tools.jackson.databind.json.JsonMapper;
  * <p>One instance encodes one value and is then thrown away.
  */
 final class ValueEncoder {
-  private static final int INITIAL_CAPACITY = 128;
+  private static final int CAPACITY_OF_CONTAINERS = 128;
+
+  /**
+   * Of a single number, or a short text; a longer text makes as much room as it needs, and no more.
+   */
+  private static final int CAPACITY_OF_SCALARS = 24;
 
   /** What {@link BigDecimal#toString} makes of the most digits: sign, point, zeros, exponent. */
   private static final int MAX_DECIMAL_LENGTH = TaskLimits.MAX_DIGITS + 32;
 
-  private final String what;
+  private final Supplier<String> what;
   private final String sizeLimitName;
   private final int maxBytes;
   private final TaskLimits limits;
   private final JsonMapper mapper;
-  private final JsonWriter out = new JsonWriter(INITIAL_CAPACITY);
+  private final JsonWriter out;
 
-  /** Names and indexes from the value down to where the encoder is, for messages. */
-  private final Deque<Object> path = new ArrayDeque<>();
+  /**
+   * Names and indexes from the value down to where the encoder is, for messages; null before any.
+   */
+  private @Nullable Deque<Object> path;
 
   /** The containers that are open. There are at most {@code maxDepth}, so a search is cheap. */
   private final List<Object> open = new ArrayList<>();
 
   private ValueEncoder(
-      String what, String sizeLimitName, int maxBytes, TaskLimits limits, JsonMapper mapper) {
+      Supplier<String> what,
+      String sizeLimitName,
+      int maxBytes,
+      TaskLimits limits,
+      JsonMapper mapper,
+      int capacity) {
     this.what = what;
     this.sizeLimitName = sizeLimitName;
     this.maxBytes = maxBytes;
     this.limits = limits;
     this.mapper = mapper;
+    this.out = new JsonWriter(capacity);
   }
 
   /**
    * Encodes a value.
    *
-   * @param what what it is, for messages
+   * @param what what it is, for messages; asked for only then
    * @param maxBytes the most bytes of its stored form
    * @param sizeLimitName the name of that limit
    * @throws InvalidValueException if the value cannot be stored at all
    * @throws LimitExceededException if it is larger than a limit
    */
   static Json encode(
-      String what,
+      Supplier<String> what,
       @Nullable Object value,
       int maxBytes,
       String sizeLimitName,
       TaskLimits limits,
       JsonMapper mapper) {
-    ValueEncoder encoder = new ValueEncoder(what, sizeLimitName, maxBytes, limits, mapper);
+    boolean isScalar =
+        value instanceof String || value instanceof Number || value instanceof Boolean;
+    ValueEncoder encoder =
+        new ValueEncoder(
+            what,
+            sizeLimitName,
+            maxBytes,
+            limits,
+            mapper,
+            isScalar ? CAPACITY_OF_SCALARS : CAPACITY_OF_CONTAINERS);
     encoder.write(value);
     return new Json(encoder.out.toByteArray());
   }
@@ -161,6 +185,17 @@ final class ValueEncoder {
     open.remove(open.size() - 1);
   }
 
+  private void descend(Object step) {
+    if (path == null) {
+      path = new ArrayDeque<>();
+    }
+    path.addLast(step);
+  }
+
+  private void ascend() {
+    Objects.requireNonNull(path).removeLast();
+  }
+
   private void checkDepth(int depth) {
     if (depth > limits.maxDepth()) {
       throw new LimitExceededException(
@@ -190,9 +225,9 @@ final class ValueEncoder {
       first = false;
       memberName(entry.getKey());
       out.raw(':');
-      path.addLast(entry.getKey());
+      descend(entry.getKey());
       write(entry.getValue());
-      path.removeLast();
+      ascend();
     }
     out.raw('}');
   }
@@ -248,9 +283,9 @@ final class ValueEncoder {
       if (i > 0) {
         out.raw(',');
       }
-      path.addLast(i);
+      descend(i);
       write(elements.next());
-      path.removeLast();
+      ascend();
     }
     out.raw(']');
   }
@@ -427,9 +462,9 @@ final class ValueEncoder {
           if (i > 0) {
             out.raw(',');
           }
-          path.addLast(i);
+          descend(i);
           canonicalize(parser, depth + 1);
-          path.removeLast();
+          ascend();
         }
         out.raw(']');
       }
@@ -487,9 +522,9 @@ final class ValueEncoder {
       memberName(name);
       out.raw(':');
       parser.nextToken();
-      path.addLast(name);
+      descend(name);
       canonicalize(parser, depth);
-      path.removeLast();
+      ascend();
       members.add(new Member(name, memberStart, out.size()));
     }
     if (!sorted) {
@@ -523,7 +558,7 @@ final class ValueEncoder {
   }
 
   private LimitExceededException tooLarge(long bytes) {
-    return new LimitExceededException(what, sizeLimitName, maxBytes, bytes, "bytes or more");
+    return new LimitExceededException(what.get(), sizeLimitName, maxBytes, bytes, "bytes or more");
   }
 
   private InvalidValueException invalid(String reason) {
@@ -531,8 +566,8 @@ final class ValueEncoder {
   }
 
   private String where() {
-    StringBuilder text = new StringBuilder(what);
-    for (Object step : path) {
+    StringBuilder text = new StringBuilder(what.get());
+    for (Object step : path == null ? List.of() : path) {
       if (step instanceof Integer index) {
         text.append('[').append(index).append(']');
       } else {

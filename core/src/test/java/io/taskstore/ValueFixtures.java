@@ -37,7 +37,7 @@ final class ValueFixtures {
 
   static Json encode(@Nullable Object value, TaskLimits limits, JsonMapper mapper) {
     return ValueEncoder.encode(
-        WHAT, value, limits.maxVariablesBytes(), "maxVariablesBytes", limits, mapper);
+        () -> WHAT, value, limits.maxVariablesBytes(), "maxVariablesBytes", limits, mapper);
   }
 
   /** Encodes with the default limits, as text. */

@@ -441,8 +441,9 @@ public final class MemoryStorageBackend implements StorageBackend {
       RecordKey key,
       RecordValue value,
       long version) {
-    // An update keeps the old key object, which the indexes refer to.
-    VersionedRecord next = new VersionedRecord(old == null ? key : old.key(), value, version);
+    // An update keeps the old key object, which the indexes refer to; all share one name of theirs.
+    RecordKey own = old == null ? new RecordKey(partition.name, key.id()) : old.key();
+    VersionedRecord next = new VersionedRecord(own, value, version);
     long growth =
         old == null
             ? Capacity.bytesOf(next)
