@@ -10,10 +10,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The program behind {@code benchmarks/run}. */
 final class Benchmarks {
   private static final String ALL = "all";
+  private static final String PLOTS = "plots";
   private static final String QUICK = "--quick";
   private static final String DIRECTORY = "--directory";
   private static final String WITHOUT_MILLION = "--without-million";
@@ -68,6 +70,9 @@ final class Benchmarks {
     if (names.size() != 1) {
       return wrongUsage("name one suite: " + knownNames());
     }
+    if (names.get(0).equals(PLOTS)) {
+      return drawAll();
+    }
     List<Suite> suites = suites(names.get(0));
     if (suites.isEmpty()) {
       return wrongUsage("there is no suite " + names.get(0) + ", only " + knownNames());
@@ -114,17 +119,55 @@ final class Benchmarks {
       }
       out.println("Written to docs/" + document + ".");
     }
+    draw(suite, table);
+  }
+
+  /** Draws what is said to grow, a picture for each table of sizes. */
+  private void draw(Suite suite, String text) throws IOException {
+    List<Growth> growths = Growth.in(text);
+    for (int i = 0; i < growths.size(); i++) {
+      String name = "plots/%s-%d.svg".formatted(suite.name(), i + 1);
+      Path file = docs.resolve(name);
+      try {
+        Files.createDirectories(file.getParent());
+        Files.writeString(file, growths.get(i).svg());
+      } catch (IOException e) {
+        throw new IOException("docs/" + name + " cannot be written: " + e, e);
+      }
+      out.println("Drawn: docs/" + name + ".");
+    }
+  }
+
+  /** Draws all tables again as they stand in the documents; measures nothing. */
+  private int drawAll() {
+    try {
+      for (Suite suite : Suites.ALL) {
+        for (String document : suite.documents()) {
+          draw(suite, Report.extract(read(document), suite.name()));
+        }
+      }
+      return 0;
+    } catch (IOException e) {
+      return failed(String.valueOf(e.getMessage()));
+    } catch (Report.ReportException e) {
+      return failed(String.valueOf(e.getMessage()));
+    }
   }
 
   /** Returns a document with the text of a suite in its place. */
   private String inserted(String document, Suite suite, String text) throws IOException {
     try {
-      return Report.insert(
-          Files.readString(docs.resolve(document), StandardCharsets.UTF_8), suite.name(), text);
-    } catch (IOException e) {
-      throw new IOException("docs/" + document + " cannot be read: " + e, e);
+      return Report.insert(read(document), suite.name(), text);
     } catch (Report.ReportException e) {
       throw new Report.ReportException("docs/" + document + " is left as it is: " + e.getMessage());
+    }
+  }
+
+  private String read(String document) throws IOException {
+    try {
+      return Files.readString(docs.resolve(document), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new IOException("docs/" + document + " cannot be read: " + e, e);
     }
   }
 
@@ -133,7 +176,8 @@ final class Benchmarks {
   }
 
   private static String knownNames() {
-    return Suites.ALL.stream().map(Suite::name).collect(Collectors.joining(", ")) + ", " + ALL;
+    return Stream.concat(Suites.ALL.stream().map(Suite::name), Stream.of(ALL, PLOTS))
+        .collect(Collectors.joining(", "));
   }
 
   private static String help() {
@@ -147,6 +191,7 @@ final class Benchmarks {
         """);
     Suites.ALL.forEach(s -> text.append("  %-20s %s%n".formatted(s.name(), s.title())));
     text.append("  %-20s %s%n".formatted(ALL, "all of these, one after the other"));
+    text.append("  %-20s %s%n".formatted(PLOTS, "draws the tables again, measures nothing"));
     text.append(
         """
 

@@ -88,7 +88,7 @@ final class DynamoDbRatios {
   static RecordValue value(Instant now) {
     String json = "{\"data\":\"" + "a".repeat(DATA_BYTES - 11) + "\"}";
     Bytes data = Bytes.unsafeWrap(json.getBytes(UTF_8));
-    return new RecordValue(data, true, now.plus(Duration.ofDays(1)), RedisRecords.writeId(0));
+    return new RecordValue(data, true, now.plus(Duration.ofDays(1)), Records.writeId(0));
   }
 
   /** What a thread does, with the records of an owner. */
@@ -142,7 +142,7 @@ final class DynamoDbRatios {
       @Override
       public void run() {
         RecordValue value =
-            new RecordValue(first.data(), true, first.expiresAt(), RedisRecords.writeId(version));
+            new RecordValue(first.data(), true, first.expiresAt(), Records.writeId(version));
         Expect.that(backend.putIfVersion(key, value, version) instanceof Written);
         version++;
       }
@@ -157,7 +157,7 @@ final class DynamoDbRatios {
 
       @Override
       public void run() {
-        writing.run(version, RedisRecords.writeId(version));
+        writing.run(version, Records.writeId(version));
         version++;
       }
     };

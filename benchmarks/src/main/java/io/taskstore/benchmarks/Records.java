@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore.benchmarks;
 
-import io.taskstore.redis.RawRedis;
 import io.taskstore.spi.Bytes;
 import io.taskstore.spi.RecordKey;
 import io.taskstore.spi.RecordValue;
@@ -12,10 +11,10 @@ import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The records that Redis is filled with: 1 KiB each, of owners who have so many finished and so
+ * The records that a storage is filled with: 1 KiB each, of owners who have so many finished and so
  * many active ones, the finished ones first.
  */
-record RedisRecords(int owners, int finishedEach, int activeEach) {
+record Records(int owners, int finishedEach, int activeEach) {
   static final int DATA_BYTES = 1_024;
   static final int MAX_ACTIVE = 100;
 
@@ -49,7 +48,13 @@ record RedisRecords(int owners, int finishedEach, int activeEach) {
     return new RecordValue(DATA, active, expiry, writeId(number));
   }
 
-  void store(RawRedis raw, Instant now, PrintStream progress) throws Exception {
+  /** Stores a record that is not there yet. */
+  @FunctionalInterface
+  interface Creation {
+    void create(RecordKey key, RecordValue value) throws Exception;
+  }
+
+  void store(Instant now, PrintStream progress, Creation creation) throws Exception {
     progress.printf(
         Locale.ROOT,
         "storing %,d records: %,d owners, %,d finished and %,d active each%n",
@@ -58,16 +63,14 @@ record RedisRecords(int owners, int finishedEach, int activeEach) {
         finishedEach,
         activeEach);
     long said = System.nanoTime();
-    RawRedis.Filling filling = raw.fill();
     for (int n = 0; n < count(); n++) {
-      // Not owner after owner: nobody's records are neighbours in the server's memory.
+      // Not owner after owner: nobody's records are neighbours in memory.
       int index = n / owners;
-      filling.create(key(n % owners, index), value(now, n, index >= finishedEach));
+      creation.create(key(n % owners, index), value(now, n, index >= finishedEach));
       if (System.nanoTime() - said > TimeUnit.SECONDS.toNanos(10)) {
         said = System.nanoTime();
         progress.printf(Locale.ROOT, "  %,d%n", n);
       }
     }
-    filling.finish();
   }
 }

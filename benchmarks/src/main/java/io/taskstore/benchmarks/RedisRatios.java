@@ -57,7 +57,7 @@ final class RedisRatios {
         RawRedis raw = new RawRedis(server.url());
         StorageBackend backend = RedisStorageBackend.open(RedisURI.create(server.url()))) {
       RedisRatios ratios = new RedisRatios(backend, raw, plan.rounds(), progress);
-      new RedisRecords(THREADS, FINISHED, ACTIVE).store(raw, ratios.now, progress);
+      RedisSuite.store(new Records(THREADS, FINISHED, ACTIVE), raw, ratios.now, progress);
       return "Rounds: %s.\n\n%s".formatted(plan.rounds(), ratios.table());
     }
   }
@@ -113,7 +113,7 @@ final class RedisRatios {
   // --- one record ---------------------------------------------------------------------------
 
   private static RecordKey active(int owner, int index) {
-    return RedisRecords.key(owner, FINISHED + index % ACTIVE);
+    return Records.key(owner, FINISHED + index % ACTIVE);
   }
 
   private Rounds.Work get(int owner) {
@@ -156,7 +156,7 @@ final class RedisRatios {
       @Override
       public void run() {
         RecordValue value =
-            new RecordValue(first.data(), true, first.expiresAt(), RedisRecords.writeId(version));
+            new RecordValue(first.data(), true, first.expiresAt(), Records.writeId(version));
         Expect.that(backend.putIfVersion(key, value, version) instanceof Written);
         version++;
       }
@@ -171,7 +171,7 @@ final class RedisRatios {
 
       @Override
       public void run() throws Exception {
-        writing.run(version, RedisRecords.writeId(version));
+        writing.run(version, Records.writeId(version));
         version++;
       }
     };
@@ -184,8 +184,8 @@ final class RedisRatios {
     List<Alternating.Pair> ours = new ArrayList<>();
     List<Alternating.Pair> its = new ArrayList<>();
     for (int owner = 0; owner < threads; owner++) {
-      ours.add(createAndDelete(RedisRecords.key(owner, FINISHED + ACTIVE)));
-      its.add(rawCreateAndDelete(RedisRecords.key(owner, FINISHED + ACTIVE + 1)));
+      ours.add(createAndDelete(Records.key(owner, FINISHED + ACTIVE)));
+      its.add(rawCreateAndDelete(Records.key(owner, FINISHED + ACTIVE + 1)));
     }
     Map<String, Rounds.Rates> rates =
         Rounds.measure(
@@ -199,7 +199,7 @@ final class RedisRatios {
   }
 
   private Alternating.Pair createAndDelete(RecordKey key) {
-    RecordValue first = RedisRecords.value(now, 0, true);
+    RecordValue first = Records.value(now, 0, true);
     return new Alternating.Pair(
         new Rounds.Work() {
           private long created;
@@ -207,10 +207,9 @@ final class RedisRatios {
           @Override
           public void run() {
             RecordValue value =
-                new RecordValue(
-                    first.data(), true, first.expiresAt(), RedisRecords.writeId(created++));
+                new RecordValue(first.data(), true, first.expiresAt(), Records.writeId(created++));
             Expect.that(
-                backend.createWithin(key, value, RedisRecords.MAX_ACTIVE, now) == Created.CREATED);
+                backend.createWithin(key, value, Records.MAX_ACTIVE, now) == Created.CREATED);
           }
         },
         () -> Expect.that(backend.deleteIfVersion(key, 1) == Deleted.DELETED));
@@ -218,7 +217,7 @@ final class RedisRatios {
 
   private Alternating.Pair rawCreateAndDelete(RecordKey key) {
     RawRedis.Writing creation =
-        raw.createWithin(key, RedisRecords.value(now, 0, true), RedisRecords.MAX_ACTIVE, now);
+        raw.createWithin(key, Records.value(now, 0, true), Records.MAX_ACTIVE, now);
     RawRedis.Reading deletion = raw.deleteIfVersion(key, 1);
     return new Alternating.Pair(
         new Rounds.Work() {
@@ -226,7 +225,7 @@ final class RedisRatios {
 
           @Override
           public void run() throws Exception {
-            creation.run(0, RedisRecords.writeId(created++));
+            creation.run(0, Records.writeId(created++));
           }
         },
         deletion::run);
@@ -236,7 +235,7 @@ final class RedisRatios {
 
   /** The newest first, as somebody who looks at them wants them. */
   private static ListQuery query(int owner) {
-    return new ListQuery(RedisRecords.partition(owner), null, true, PAGE);
+    return new ListQuery(Records.partition(owner), null, true, PAGE);
   }
 
   private Rounds.Work list(int owner) {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore.benchmarks;
 
+import io.lettuce.core.RedisURI;
 import io.taskstore.redis.RawRedis;
+import io.taskstore.redis.RedisStorageBackend;
 import io.taskstore.testservers.RedisServer;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 
 /**
@@ -70,7 +73,7 @@ record RedisSuite(String name, String title, Plan full, Plan quick, Measurement 
               "The Redis backend while tasks pile up",
               Plan.FULL_SIZES,
               Plan.QUICK,
-              RedisSizes::measure),
+              RedisSuite::sizes),
           new RedisSuite(
               "redis-memory",
               "The memory of Redis that a task needs",
@@ -107,5 +110,31 @@ record RedisSuite(String name, String title, Plan full, Plan quick, Measurement 
       return "redis-server %s (%s), %s"
           .formatted(raw.info("redis_version"), raw.info("mem_allocator"), server.origin());
     }
+  }
+
+  private static String sizes(Plan plan, Servers servers, PrintStream progress) throws Exception {
+    return Sizes.measure(
+        plan.rounds(),
+        plan.stores(),
+        plan.owners(),
+        (records, now, out) -> {
+          RedisServer server = servers.start();
+          try (RawRedis raw = new RawRedis(server.url())) {
+            store(records, raw, now, out);
+            return new Sizes.Filled(
+                RedisStorageBackend.open(RedisURI.create(server.url())), server::close);
+          } catch (Exception e) {
+            server.close();
+            throw e;
+          }
+        },
+        progress);
+  }
+
+  static void store(Records records, RawRedis raw, Instant now, PrintStream progress)
+      throws Exception {
+    RawRedis.Filling filling = raw.fill();
+    records.store(now, progress, filling::create);
+    filling.finish();
   }
 }

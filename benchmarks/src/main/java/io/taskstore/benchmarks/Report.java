@@ -104,6 +104,17 @@ final class Report {
     return document.substring(0, from) + "\n" + text + document.substring(to);
   }
 
+  /**
+   * Returns the text between the markers of a suite.
+   *
+   * @throws ReportException if the markers are not there, once each
+   */
+  static String extract(String document, String suiteName) {
+    String begin = marker(suiteName, "begin");
+    int from = only(document, begin) + begin.length();
+    return document.substring(from, Math.max(from, only(document, marker(suiteName, "end"))));
+  }
+
   private static int only(String document, String marker) {
     int first = document.indexOf(marker);
     if (first < 0) {

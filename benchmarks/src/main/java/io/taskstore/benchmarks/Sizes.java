@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore.benchmarks;
 
-import io.lettuce.core.RedisURI;
-import io.taskstore.redis.RawRedis;
-import io.taskstore.redis.RedisStorageBackend;
 import io.taskstore.spi.Created;
 import io.taskstore.spi.Deleted;
 import io.taskstore.spi.ListQuery;
@@ -11,7 +8,7 @@ import io.taskstore.spi.RecordKey;
 import io.taskstore.spi.RecordValue;
 import io.taskstore.spi.StorageBackend;
 import io.taskstore.spi.Written;
-import io.taskstore.testservers.RedisServer;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.time.Instant;
@@ -24,10 +21,10 @@ import java.util.Random;
 import java.util.function.IntFunction;
 
 /**
- * Whether operations stay as fast as they are while tasks pile up. There is a server for each size,
- * all at the same time, so that each round measures all sizes.
+ * Whether operations stay as fast as they are while tasks pile up. There is a storage for each
+ * size, all at the same time, so that each round measures all sizes.
  */
-final class RedisSizes {
+final class Sizes {
   private static final int PAGE = RedisRatios.PAGE;
   private static final int ACTIVE_EACH = 10;
   private static final int OF_AN_OWNER = 100;
@@ -39,25 +36,47 @@ final class RedisSizes {
   private static final String LIST = "`list`, 50 from the middle";
   private static final String LIST_ACTIVE = "`listActive`, all 10";
 
-  private RedisSizes() {}
+  private Sizes() {}
 
-  static String measure(RedisSuite.Plan plan, RedisSuite.Servers servers, PrintStream progress)
+  /** Makes a storage that has these records. */
+  @FunctionalInterface
+  interface Source {
+    Filled fill(Records records, Instant now, PrintStream progress) throws Exception;
+  }
+
+  /**
+   * A storage with records.
+   *
+   * @param closing ends what is behind the backend
+   */
+  record Filled(StorageBackend backend, Closeable closing) {}
+
+  /**
+   * @param stores sizes of a whole storage
+   * @param owners sizes of one owner
+   */
+  static String measure(
+      Rounds.Plan plan,
+      List<Integer> stores,
+      List<Integer> owners,
+      Source source,
+      PrintStream progress)
       throws Exception {
-    String stores =
+    String ofStores =
         table(
-            "Tasks of the server, an owner has 100",
-            plan.stores(),
-            size -> new RedisRecords(size / OF_AN_OWNER, OF_AN_OWNER - ACTIVE_EACH, ACTIVE_EACH),
-            plan.rounds(),
-            servers,
+            "All tasks, an owner has 100",
+            stores,
+            size -> new Records(size / OF_AN_OWNER, OF_AN_OWNER - ACTIVE_EACH, ACTIVE_EACH),
+            plan,
+            source,
             progress);
-    String owners =
+    String ofOwners =
         table(
             "Finished tasks of one owner",
-            plan.owners(),
-            size -> new RedisRecords(1, size, ACTIVE_EACH),
-            plan.rounds(),
-            servers,
+            owners,
+            size -> new Records(1, size, ACTIVE_EACH),
+            plan,
+            source,
             progress);
     return """
         Time of one operation of one thread, and how many times as long that is as with the fewest \
@@ -65,21 +84,21 @@ final class RedisSizes {
 
         %s
         %s"""
-        .formatted(plan.rounds(), stores, owners);
+        .formatted(plan, ofStores, ofOwners);
   }
 
   private static String table(
       String of,
       List<Integer> sizes,
-      IntFunction<RedisRecords> records,
+      IntFunction<Records> records,
       Rounds.Plan plan,
-      RedisSuite.Servers servers,
+      Source source,
       PrintStream progress)
       throws Exception {
     Map<Integer, Store> stores = new LinkedHashMap<>();
     try {
       for (int size : sizes) {
-        stores.put(size, new Store(servers, records.apply(size), progress));
+        stores.put(size, new Store(source, records.apply(size), progress));
       }
       SizesTable table = new SizesTable(of, sizes);
       for (String operation : List.of(GET, PUT, LIST, LIST_ACTIVE)) {
@@ -124,30 +143,23 @@ final class RedisSizes {
     }
   }
 
-  /** A server with so many records. */
+  /** A storage with so many records. */
   private static final class Store implements AutoCloseable {
     private final Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     private final Random random = new Random(42);
-    private final RedisServer server;
+    private final Closeable closing;
     private final StorageBackend backend;
-    private final RedisRecords records;
+    private final Records records;
 
     /** Of the active records, owner by owner. */
     private final int[] versions;
 
-    Store(RedisSuite.Servers servers, RedisRecords records, PrintStream progress) throws Exception {
+    Store(Source source, Records records, PrintStream progress) throws Exception {
       this.records = records;
       this.versions = new int[records.owners() * records.activeEach()];
-      this.server = servers.start();
-      try {
-        try (RawRedis raw = new RawRedis(server.url())) {
-          records.store(raw, now, progress);
-        }
-        this.backend = RedisStorageBackend.open(RedisURI.create(server.url()));
-      } catch (Exception e) {
-        server.close();
-        throw e;
-      }
+      Filled filled = source.fill(records, now, progress);
+      this.backend = filled.backend();
+      this.closing = filled.closing();
     }
 
     private int anyOwner() {
@@ -166,7 +178,7 @@ final class RedisSizes {
 
     private void get() {
       int index = random.nextInt(records.finishedEach() + records.activeEach());
-      Expect.that(backend.get(RedisRecords.key(anyOwner(), index)).isPresent());
+      Expect.that(backend.get(Records.key(anyOwner(), index)).isPresent());
     }
 
     private void put() {
@@ -174,23 +186,23 @@ final class RedisSizes {
       int owner = any / records.activeEach();
       int index = records.finishedEach() + any % records.activeEach();
       // As it was stored, but for its version and write id.
-      RecordValue first = RedisRecords.value(now, (long) index * records.owners() + owner, true);
+      RecordValue first = Records.value(now, (long) index * records.owners() + owner, true);
       int version = 1 + versions[any]++;
       RecordValue value =
-          new RecordValue(first.data(), true, first.expiresAt(), RedisRecords.writeId(version));
-      RecordKey key = RedisRecords.key(owner, index);
+          new RecordValue(first.data(), true, first.expiresAt(), Records.writeId(version));
+      RecordKey key = Records.key(owner, index);
       Expect.that(backend.putIfVersion(key, value, version) instanceof Written);
     }
 
     private void list() {
       int owner = anyOwner();
-      String after = RedisRecords.key(owner, (records.finishedEach() - PAGE) / 2).id();
-      ListQuery query = new ListQuery(RedisRecords.partition(owner), after, false, PAGE);
+      String after = Records.key(owner, (records.finishedEach() - PAGE) / 2).id();
+      ListQuery query = new ListQuery(Records.partition(owner), after, false, PAGE);
       Expect.that(backend.list(query).records().size() == PAGE);
     }
 
     private void listActive() {
-      ListQuery query = new ListQuery(RedisRecords.partition(anyOwner()), null, true, PAGE);
+      ListQuery query = new ListQuery(Records.partition(anyOwner()), null, true, PAGE);
       Expect.that(backend.listActive(query).heads().size() == records.activeEach());
     }
 
@@ -200,9 +212,9 @@ final class RedisSizes {
             @Override
             public void run() {
               owner = anyOwner();
-              RecordValue value = RedisRecords.value(now, ++created, true);
+              RecordValue value = Records.value(now, ++created, true);
               Expect.that(
-                  backend.createWithin(created(), value, RedisRecords.MAX_ACTIVE, now)
+                  backend.createWithin(created(), value, Records.MAX_ACTIVE, now)
                       == Created.CREATED);
             }
           },
@@ -213,13 +225,13 @@ final class RedisSizes {
     private int created;
 
     private RecordKey created() {
-      return RedisRecords.key(owner, records.finishedEach() + records.activeEach() + created);
+      return Records.key(owner, records.finishedEach() + records.activeEach() + created);
     }
 
     @Override
     public void close() throws IOException {
       backend.close();
-      server.close();
+      closing.close();
     }
   }
 }

@@ -15,7 +15,13 @@ import java.util.stream.Stream;
 final class Suites {
   static final List<JmhSuite> JMH = List.of(codec(), memory(), store());
   static final List<Suite> ALL =
-      Stream.of(JMH, List.of(new FileSuite()), RedisSuite.ALL, DynamoDbSuite.ALL)
+      Stream.of(
+              JMH,
+              List.of(new HandlerSuite(), new StartSuite(), new WaiterSuite()),
+              MemorySuite.ALL,
+              List.of(new FileSuite()),
+              RedisSuite.ALL,
+              DynamoDbSuite.ALL)
           .<Suite>flatMap(List::stream)
           .toList();
 

@@ -56,8 +56,9 @@ class BenchmarksTest {
     assertThat(err())
         .contains(
             "nope",
-            "codec, memory, store, file, redis, redis-sizes, redis-memory, dynamodb,"
-                + " dynamodb-ratios, dynamodb-first-call, all");
+            "codec, memory, store, handlers, start, waiters, memory-sizes, memory-heap, file, redis,"
+                + " redis-sizes, redis-memory, dynamodb, dynamodb-ratios, dynamodb-first-call, all,"
+                + " plots");
   }
 
   @Test

@@ -176,13 +176,13 @@ class DynamoDbSuiteTest {
   void prices_text_everyOperationHasARow() {
     String text = DynamoDbPrices.text(List.copyOf(prices.values()));
 
-    assertThat(rows(text)).hasSize(1 + prices.size());
+    assertThat(Measuring.rows(text)).hasSize(1 + prices.size());
     assertThat(text).startsWith("Units as DynamoDB Local reports them").contains("together");
   }
 
   @Test
   void measure_ratios_eachOperationHasARowForOneThreadAndForEight() throws IOException {
-    List<String> rows = rows(measure("dynamodb-ratios"));
+    List<String> rows = Measuring.rows(measure("dynamodb-ratios"));
 
     assertThat(rows).hasSize(1 + 2 * 2);
     assertThat(rows).filteredOn(row -> row.contains(" | 8 | ")).hasSize(2);
@@ -190,7 +190,7 @@ class DynamoDbSuiteTest {
 
   @Test
   void measure_firstCall_eachClientHasARow() throws IOException {
-    List<String> rows = rows(measure("dynamodb-first-call"));
+    List<String> rows = Measuring.rows(measure("dynamodb-first-call"));
 
     assertThat(rows).hasSize(1 + 2);
     assertThat(rows.get(1)).contains("apache5-client", " ms |");
@@ -205,11 +205,6 @@ class DynamoDbSuiteTest {
       }
     }
     throw new AssertionError("no suite " + name);
-  }
-
-  private static List<String> rows(String text) {
-    assertThat(text).doesNotContain("NaN", "Infinity", "∞");
-    return text.lines().filter(line -> line.startsWith("| ")).toList();
   }
 
   /** Else the ratio would compare two different things. */

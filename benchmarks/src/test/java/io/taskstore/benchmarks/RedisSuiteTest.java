@@ -50,14 +50,9 @@ class RedisSuiteTest {
     throw new AssertionError("no suite " + name);
   }
 
-  private static List<String> rows(String text) {
-    assertThat(text).doesNotContain("NaN", "Infinity", "∞");
-    return text.lines().filter(line -> line.startsWith("| ")).toList();
-  }
-
   @Test
   void measure_ratios_eachOperationHasARowForOneThreadAndForEight() throws IOException {
-    List<String> rows = rows(measure("redis"));
+    List<String> rows = Measuring.rows(measure("redis"));
 
     assertThat(rows).hasSize(1 + 2 * 6);
     assertThat(rows).filteredOn(row -> row.contains(" | 8 | ")).hasSize(6);
@@ -67,7 +62,7 @@ class RedisSuiteTest {
   void measure_sizes_bothTablesHaveARowForEachOperation() throws IOException {
     String text = measure("redis-sizes");
 
-    assertThat(rows(text)).hasSize(2 * (1 + 6));
+    assertThat(Measuring.rows(text)).hasSize(2 * (1 + 6));
     assertThat(text).contains(" | 200 | 300 |", " | 100 | 101 |", "redis-server ");
     assertThat(progress.toString(StandardCharsets.UTF_8))
         .contains("storing 300 records: 3 owners, 90 finished and 10 active each");
@@ -75,7 +70,7 @@ class RedisSuiteTest {
 
   @Test
   void measure_memory_eachTaskNeedsMoreThanItsData() throws IOException {
-    List<String> rows = rows(measure("redis-memory"));
+    List<String> rows = Measuring.rows(measure("redis-memory"));
 
     assertThat(rows).hasSize(1 + 3);
     for (String row : rows.subList(1, 4)) {
@@ -88,8 +83,8 @@ class RedisSuiteTest {
   /** Else the ratio would compare two different things. */
   @Test
   void raw_eachOperation_sendsWhatTheBackendSends() throws Exception {
-    RecordKey key = RedisRecords.key(7, 1);
-    RecordValue value = RedisRecords.value(NOW, 3, true);
+    RecordKey key = Records.key(7, 1);
+    RecordValue value = Records.value(NOW, 3, true);
     ListQuery all = new ListQuery(key.partition(), null, true, 1);
     ListQuery some = new ListQuery(key.partition(), "0", false, 1);
     try (RedisServer server = RedisServer.start();
