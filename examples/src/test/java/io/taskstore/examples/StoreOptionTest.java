@@ -115,7 +115,8 @@ class StoreOptionTest {
   @Test
   void option_redis_keepsTheTasksThere() {
     try (RedisServer server = RedisServer.start()) {
-      assertKept(server.url() + "?keyPrefix=demo:");
+      // Longer than by default: this is not about a machine that is slow.
+      assertKept(server.url() + "?keyPrefix=demo:&timeout=1m");
     }
     assertThat(temp).isEmptyDirectory();
   }
