@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.UnaryOperator;
@@ -95,11 +96,13 @@ final class FaultyHttpClient implements SdkHttpClient {
     };
   }
 
-  /** It is not sent: the thread is interrupted before it has a connection. */
+  /**
+   * It is not sent: the thread is interrupted before it has a connection, as Apache's pool says.
+   */
   static Fault interrupted() {
     return (real, aborted) -> {
       Thread.currentThread().interrupt();
-      return real.call();
+      throw new CancellationException();
     };
   }
 
