@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -19,12 +18,13 @@ final class JsonMembers {
 
   private final String[] names;
   private final Json[] values;
-  private final int storedBytes;
+
+  /** -1 until somebody asks. Any number of threads may find it out; all find the same. */
+  private int storedBytes = -1;
 
   private JsonMembers(String[] names, Json[] values) {
     this.names = names;
     this.values = values;
-    this.storedBytes = measure(names, values);
   }
 
   static JsonMembers of(Map<String, Json> members) {
@@ -64,30 +64,80 @@ final class JsonMembers {
     return List.of(names);
   }
 
-  /** Returns these members overwritten by {@code changes}; a null value removes the member. */
-  JsonMembers merge(SortedMap<String, @Nullable Json> changes) {
-    List<String> mergedNames = new ArrayList<>(names.length + changes.size());
-    List<Json> mergedValues = new ArrayList<>(names.length + changes.size());
-    int next = 0;
-    for (Map.Entry<String, @Nullable Json> change : changes.entrySet()) {
-      String name = change.getKey();
-      while (next < names.length && names[next].compareTo(name) < 0) {
-        mergedNames.add(names[next]);
-        mergedValues.add(values[next++]);
+  /** Members to be set, or removed where the value is null, in ascending order of their names. */
+  static final class Changes {
+    private final String[] names;
+    private final @Nullable Json[] values;
+
+    /** Takes the arrays over; the names ascend, and differ. */
+    Changes(String[] names, @Nullable Json[] values) {
+      this.names = names;
+      this.values = values;
+    }
+
+    static Changes of(SortedMap<String, @Nullable Json> changes) {
+      return new Changes(
+          changes.keySet().toArray(new String[0]), changes.values().toArray(new Json[0]));
+    }
+
+    int size() {
+      return names.length;
+    }
+
+    private boolean removes() {
+      for (Json value : values) {
+        if (value == null) {
+          return true;
+        }
       }
-      if (next < names.length && names[next].equals(name)) {
+      return false;
+    }
+
+    String name(int index) {
+      return names[index];
+    }
+
+    @Nullable Json value(int index) {
+      return values[index];
+    }
+  }
+
+  /** Returns these members overwritten by {@code changes}. */
+  JsonMembers merge(Changes changes) {
+    if (names.length == 0 && !changes.removes()) {
+      return changes.size() == 0 ? NONE : new JsonMembers(changes.names, changes.values);
+    }
+    int most = names.length + changes.size();
+    String[] mergedNames = new String[most];
+    Json[] mergedValues = new Json[most];
+    int size = 0;
+    int next = 0;
+    for (int i = 0; i < changes.size(); i++) {
+      String name = changes.name(i);
+      int compared = -1;
+      while (next < names.length && (compared = names[next].compareTo(name)) < 0) {
+        mergedNames[size] = names[next];
+        mergedValues[size++] = values[next++];
+      }
+      if (next < names.length && compared == 0) {
         next++;
       }
-      if (change.getValue() != null) {
-        mergedNames.add(name);
-        mergedValues.add(change.getValue());
+      Json value = changes.value(i);
+      if (value != null) {
+        mergedNames[size] = name;
+        mergedValues[size++] = value;
       }
     }
-    for (; next < names.length; next++) {
-      mergedNames.add(names[next]);
-      mergedValues.add(values[next]);
+    int rest = names.length - next;
+    System.arraycopy(names, next, mergedNames, size, rest);
+    System.arraycopy(values, next, mergedValues, size, rest);
+    size += rest;
+    if (size == 0) {
+      return NONE;
     }
-    return ofAscending(mergedNames, mergedValues);
+    return size == most
+        ? new JsonMembers(mergedNames, mergedValues)
+        : new JsonMembers(Arrays.copyOf(mergedNames, size), Arrays.copyOf(mergedValues, size));
   }
 
   void writeTo(JsonWriter out) {
@@ -105,6 +155,9 @@ final class JsonMembers {
 
   /** The bytes that {@link #writeTo} writes. */
   int storedBytes() {
+    if (storedBytes < 0) {
+      storedBytes = measure(names, values);
+    }
     return storedBytes;
   }
 

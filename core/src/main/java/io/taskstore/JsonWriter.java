@@ -19,6 +19,17 @@ final class JsonWriter {
   private static final byte[] TRUE = "true".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] FALSE = "false".getBytes(StandardCharsets.US_ASCII);
 
+  /** Which characters of ASCII are their own form. */
+  private static final boolean[] PLAIN = new boolean[0x80];
+
+  static {
+    Arrays.fill(PLAIN, ' ', 0x80, true);
+    PLAIN['"'] = false;
+    PLAIN['\\'] = false;
+  }
+
+  private static final int MAX_LONG_LENGTH = 20;
+
   private byte[] buffer;
   private int size;
 
@@ -81,7 +92,8 @@ final class JsonWriter {
   }
 
   void number(long value) {
-    ascii(Long.toString(value));
+    ensure(MAX_LONG_LENGTH);
+    size = NumberOutput.outputLong(value, buffer, size);
   }
 
   void number(BigInteger value) {
@@ -104,37 +116,63 @@ final class JsonWriter {
     ensure(length + 2);
     buffer[size++] = '"';
     int start = size;
-    for (int i = 0; i < length; i++) {
-      char c = text.charAt(i);
-      // Here is room for a byte a character that is still to come, and for the closing quote.
-      if (c >= ' ' && c < 0x80 && c != '"' && c != '\\') {
-        buffer[size++] = (byte) c;
-        continue;
-      }
-      ensure(length - i + 6);
-      if (c < 0x80) {
-        escape(c);
-      } else if (c < 0x800) {
-        buffer[size++] = (byte) (0xC0 | (c >> 6));
-        buffer[size++] = (byte) (0x80 | (c & 0x3F));
-      } else if (!Character.isSurrogate(c)) {
-        buffer[size++] = (byte) (0xE0 | (c >> 12));
-        buffer[size++] = (byte) (0x80 | ((c >> 6) & 0x3F));
-        buffer[size++] = (byte) (0x80 | (c & 0x3F));
-      } else if (Character.isHighSurrogate(c)
-          && i + 1 < length
-          && Character.isLowSurrogate(text.charAt(i + 1))) {
-        int codePoint = Character.toCodePoint(c, text.charAt(++i));
-        buffer[size++] = (byte) (0xF0 | (codePoint >> 18));
-        buffer[size++] = (byte) (0x80 | ((codePoint >> 12) & 0x3F));
-        buffer[size++] = (byte) (0x80 | ((codePoint >> 6) & 0x3F));
-        buffer[size++] = (byte) (0x80 | (codePoint & 0x3F));
-      } else {
+    int i = plain(text, 0);
+    while (i < length) {
+      i = special(text, i);
+      if (i < 0) {
         return -1;
       }
+      i = plain(text, i);
     }
+    ensure(1);
     buffer[size++] = '"';
     return size - start - 1;
+  }
+
+  /** Writes the characters that are their own form, and returns the index of the first other. */
+  private int plain(String text, int from) {
+    int length = text.length();
+    ensure(length - from + 1);
+    byte[] target = buffer;
+    int next = size;
+    int i = from;
+    for (; i < length; i++) {
+      char c = text.charAt(i);
+      if (c >= 0x80 || !PLAIN[c]) {
+        break;
+      }
+      target[next++] = (byte) c;
+    }
+    size = next;
+    return i;
+  }
+
+  /** Writes any character, and returns the index of the next one, or -1 if it has no partner. */
+  private int special(String text, int index) {
+    char c = text.charAt(index);
+    ensure(6);
+    if (c < 0x80) {
+      escape(c);
+    } else if (c < 0x800) {
+      buffer[size++] = (byte) (0xC0 | (c >> 6));
+      buffer[size++] = (byte) (0x80 | (c & 0x3F));
+    } else if (!Character.isSurrogate(c)) {
+      buffer[size++] = (byte) (0xE0 | (c >> 12));
+      buffer[size++] = (byte) (0x80 | ((c >> 6) & 0x3F));
+      buffer[size++] = (byte) (0x80 | (c & 0x3F));
+    } else if (Character.isHighSurrogate(c)
+        && index + 1 < text.length()
+        && Character.isLowSurrogate(text.charAt(index + 1))) {
+      int codePoint = Character.toCodePoint(c, text.charAt(index + 1));
+      buffer[size++] = (byte) (0xF0 | (codePoint >> 18));
+      buffer[size++] = (byte) (0x80 | ((codePoint >> 12) & 0x3F));
+      buffer[size++] = (byte) (0x80 | ((codePoint >> 6) & 0x3F));
+      buffer[size++] = (byte) (0x80 | (codePoint & 0x3F));
+      return index + 2;
+    } else {
+      return -1;
+    }
+    return index + 1;
   }
 
   private void escape(char c) {
@@ -170,10 +208,14 @@ final class JsonWriter {
       return Long.toString(integer);
     }
     // Not Double.toString: before JDK 19 it does not always find the shortest.
-    String text = NumberOutput.toString(Math.abs(value), true);
+    String signed = NumberOutput.toString(value, true);
+    if (signed.indexOf('E') < 0) {
+      return signed; // from 10^-3 to 10^7 Java lays a fraction out as ECMAScript does
+    }
+    String text = value < 0 ? signed.substring(1) : signed;
     int exponentMark = text.indexOf('E');
-    int exponent = exponentMark < 0 ? 0 : Integer.parseInt(text.substring(exponentMark + 1));
-    String mantissa = exponentMark < 0 ? text : text.substring(0, exponentMark);
+    int exponent = Integer.parseInt(text.substring(exponentMark + 1));
+    String mantissa = text.substring(0, exponentMark);
     int point = mantissa.indexOf('.');
     String digits = mantissa.substring(0, point) + mantissa.substring(point + 1);
     int pointPosition = point + exponent; // value = 0.digits * 10^pointPosition

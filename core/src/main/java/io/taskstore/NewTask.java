@@ -3,9 +3,10 @@ package io.taskstore;
 
 import java.time.Duration;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,7 +21,9 @@ public final class NewTask {
   private final @Nullable Duration pollInterval;
   private final @Nullable String message;
   private final @Nullable Progress progress;
-  private final Map<String, @Nullable Object> variables;
+
+  /** In ascending order, as they are stored. */
+  private final SortedMap<String, @Nullable Object> variables;
 
   private NewTask(
       String method,
@@ -30,7 +33,7 @@ public final class NewTask {
       @Nullable Duration pollInterval,
       @Nullable String message,
       @Nullable Progress progress,
-      Map<String, @Nullable Object> variables) {
+      SortedMap<String, @Nullable Object> variables) {
     this.method = method;
     this.params = params;
     this.ttl = ttl;
@@ -55,7 +58,14 @@ public final class NewTask {
    */
   public static NewTask of(String method, @Nullable Object params) {
     return new NewTask(
-        Objects.requireNonNull(method, "method"), params, null, false, null, null, null, Map.of());
+        Objects.requireNonNull(method, "method"),
+        params,
+        null,
+        false,
+        null,
+        null,
+        null,
+        Collections.emptySortedMap());
   }
 
   /**
@@ -97,7 +107,7 @@ public final class NewTask {
 
   /** Gives the task first variables, on top of those given before. */
   public NewTask variables(Map<String, ? extends @Nullable Object> more) {
-    Map<String, @Nullable Object> all = new HashMap<>(variables);
+    SortedMap<String, @Nullable Object> all = new TreeMap<>(variables);
     TaskChange.putAll(all, more);
     return new NewTask(
         method,
@@ -107,7 +117,7 @@ public final class NewTask {
         pollInterval,
         message,
         progress,
-        Collections.unmodifiableMap(all));
+        Collections.unmodifiableSortedMap(all));
   }
 
   String method() {
@@ -138,7 +148,7 @@ public final class NewTask {
     return progress;
   }
 
-  Map<String, @Nullable Object> variables() {
+  SortedMap<String, @Nullable Object> variables() {
     return variables;
   }
 

@@ -5,7 +5,6 @@ import static io.taskstore.TaskChange.change;
 
 import java.lang.System.Logger.Level;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -127,7 +126,7 @@ final class RunningTask implements TaskContext, Runnable {
     }
 
     TaskChange onTopOf(TaskChange change) {
-      TaskChange all = variables.isEmpty() ? change : change.variables(new HashMap<>(variables));
+      TaskChange all = variables.isEmpty() ? change : change.variables(variables);
       all = progress == null ? all : all.progress(progress);
       return message == null ? all : all.message(message);
     }

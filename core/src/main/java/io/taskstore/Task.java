@@ -214,7 +214,7 @@ public final class Task {
 
   /** The variables with changes on top that are not written yet. */
   Variables variablesWith(SortedMap<String, @Nullable Json> changes) {
-    return new Variables(state.variables().merge(changes), reader);
+    return new Variables(state.variables().merge(JsonMembers.Changes.of(changes)), reader);
   }
 
   private Optional<Map<String, @Nullable Object>> object(String what, @Nullable Json json) {

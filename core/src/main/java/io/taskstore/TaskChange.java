@@ -6,6 +6,8 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,12 +27,16 @@ public final class TaskChange {
   record Outcome(TaskStatus status, @Nullable Object result, @Nullable TaskError error) {}
 
   private static final TaskChange NONE =
-      new TaskChange(null, false, null, Map.of(), null, null, false, null, Map.of());
+      new TaskChange(
+          null, false, null, Collections.emptySortedMap(), null, null, false, null, Map.of());
 
   private final @Nullable String message;
   private final boolean clearMessage;
   private final @Nullable Progress progress;
-  private final Map<String, @Nullable Object> variables;
+
+  /** In ascending order, as they are stored. */
+  private final SortedMap<String, @Nullable Object> variables;
+
   private final @Nullable Duration ttl;
   private final @Nullable Duration pollInterval;
   private final boolean unlimitedTtl;
@@ -41,7 +47,7 @@ public final class TaskChange {
       @Nullable String message,
       boolean clearMessage,
       @Nullable Progress progress,
-      Map<String, @Nullable Object> variables,
+      SortedMap<String, @Nullable Object> variables,
       @Nullable Duration ttl,
       @Nullable Duration pollInterval,
       boolean unlimitedTtl,
@@ -120,13 +126,13 @@ public final class TaskChange {
 
   /** Sets the given variables, as by {@link #set}, on top of those given before. */
   public TaskChange variables(Map<String, ? extends @Nullable Object> more) {
-    Map<String, @Nullable Object> all = new HashMap<>(variables);
+    SortedMap<String, @Nullable Object> all = new TreeMap<>(variables);
     putAll(all, more);
     return new TaskChange(
         message,
         clearMessage,
         progress,
-        Collections.unmodifiableMap(all),
+        Collections.unmodifiableSortedMap(all),
         ttl,
         pollInterval,
         unlimitedTtl,
@@ -284,7 +290,7 @@ public final class TaskChange {
     return progress;
   }
 
-  Map<String, @Nullable Object> variables() {
+  SortedMap<String, @Nullable Object> variables() {
     return variables;
   }
 

@@ -219,7 +219,7 @@ final class TaskRules {
           }
           encoded.put(key, inputRequest(key, request));
         });
-    JsonMembers merged = task.inputRequests().merge(encoded);
+    JsonMembers merged = task.inputRequests().merge(JsonMembers.Changes.of(encoded));
     checkInputBytes(merged, task.inputResponses());
     next.inputRequests(merged).status(TaskStatus.INPUT_REQUIRED);
   }
@@ -272,7 +272,7 @@ final class TaskRules {
     if (encoded.isEmpty()) {
       return null;
     }
-    JsonMembers merged = state.inputResponses().merge(encoded);
+    JsonMembers merged = state.inputResponses().merge(JsonMembers.Changes.of(encoded));
     checkInputBytes(state.inputRequests(), merged);
     TaskState.Builder next =
         state.toBuilder().updatedAt(laterOf(task.updatedAt(), now)).inputResponses(merged);
@@ -328,8 +328,9 @@ final class TaskRules {
       return false;
     }
     try {
-      for (Map.Entry<String, @Nullable Json> variable : encoded(change.variables()).entrySet()) {
-        if (!Objects.equals(variable.getValue(), state.variables().get(variable.getKey()))) {
+      JsonMembers.Changes variables = encoded(change.variables());
+      for (int i = 0; i < variables.size(); i++) {
+        if (!Objects.equals(variables.value(i), state.variables().get(variables.name(i)))) {
           return false;
         }
       }
@@ -401,8 +402,8 @@ final class TaskRules {
     return duration.truncatedTo(ChronoUnit.MILLIS);
   }
 
-  private JsonMembers merged(Task task, Map<String, @Nullable Object> incoming) {
-    SortedMap<String, @Nullable Json> encoded = encoded(incoming);
+  private JsonMembers merged(Task task, SortedMap<String, @Nullable Object> incoming) {
+    JsonMembers.Changes encoded = encoded(incoming);
     validate(task, encoded);
     JsonMembers merged = task.state().variables().merge(encoded);
     if (merged.size() > limits.maxVariables()) {
@@ -421,17 +422,28 @@ final class TaskRules {
     return merged;
   }
 
-  private SortedMap<String, @Nullable Json> encoded(Map<String, @Nullable Object> incoming) {
-    SortedMap<String, @Nullable Json> encoded = new TreeMap<>();
-    incoming.forEach(
-        (name, value) -> {
-          encoded.put(name, variable(name, value));
-        });
-    return encoded;
+  private JsonMembers.Changes encoded(SortedMap<String, @Nullable Object> incoming) {
+    String[] names = new String[incoming.size()];
+    @Nullable Json[] values = new @Nullable Json[names.length];
+    ValueEncoder several = names.length > 1 ? ValueEncoder.ofSeveral(limits, mapper) : null;
+    int i = 0;
+    for (Map.Entry<String, @Nullable Object> variable : incoming.entrySet()) {
+      names[i] = variable.getKey();
+      values[i++] = variable(variable.getKey(), variable.getValue(), several);
+    }
+    return new JsonMembers.Changes(names, values);
   }
 
   /** Returns a variable in its stored form; null if it is to be removed. */
   @Nullable Json variable(String name, @Nullable Object value) {
+    return variable(name, value, null);
+  }
+
+  /**
+   * @param shared what encodes other values too, null if there are none
+   */
+  private @Nullable Json variable(
+      String name, @Nullable Object value, @Nullable ValueEncoder shared) {
     // Made for messages only: most variables need none.
     Supplier<String> what = () -> Variables.what(name);
     if (name.isEmpty()) {
@@ -439,7 +451,12 @@ final class TaskRules {
     }
     Text.checkStoredLength(
         () -> "the name of " + what.get(), name, "maxNameBytes", limits.maxNameBytes());
-    Json json = value(what, value, limits.maxVariablesBytes(), "maxVariablesBytes");
+    int maxBytes = limits.maxVariablesBytes();
+    String limitName = "maxVariablesBytes";
+    Json json =
+        shared == null || value instanceof Json
+            ? value(what, value, maxBytes, limitName)
+            : shared.next(what, value, maxBytes, limitName);
     return isNull(json) ? null : json;
   }
 
@@ -448,14 +465,16 @@ final class TaskRules {
     return json.utf8()[0] == 'n';
   }
 
-  private void validate(Task task, Map<String, @Nullable Json> encoded) {
+  private void validate(Task task, JsonMembers.Changes encoded) {
     if (validator == null) {
       return;
     }
     Map<String, @Nullable Object> incoming = new HashMap<>();
-    encoded.forEach(
-        (name, json) ->
-            incoming.put(name, json == null ? null : reader.plain(Variables.what(name), json)));
+    for (int i = 0; i < encoded.size(); i++) {
+      String name = encoded.name(i);
+      Json json = encoded.value(i);
+      incoming.put(name, json == null ? null : reader.plain(Variables.what(name), json));
+    }
     List<VariablesValidator.Violation> violations = validator.validate(task, incoming);
     if (!violations.isEmpty()) {
       throw new VariablesRejectedException(violations);

@@ -42,6 +42,9 @@ final class Text {
    * {@link JsonWriter#string} would write.
    */
   static long storedLength(String text) {
+    if (isPlain(text)) {
+      return text.length();
+    }
     long bytes = utf8Length(text);
     if (bytes == LONE_SURROGATE) {
       return bytes;
@@ -55,6 +58,17 @@ final class Text {
       }
     }
     return bytes;
+  }
+
+  /** Whether each character is stored as one byte. */
+  private static boolean isPlain(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (c < ' ' || c >= 0x80 || c == '"' || c == '\\') {
+        return false;
+      }
+    }
+    return true;
   }
 
   /**

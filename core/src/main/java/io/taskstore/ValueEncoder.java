@@ -9,19 +9,16 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -39,7 +36,7 @@ import tools.jackson.databind.json.JsonMapper;
  * into canonical form by the same rules, so what both ways accept gives the same bytes. Inside of
  * own classes Jackson decides what is accepted, and that is more.
  *
- * <p>One instance encodes one value and is then thrown away.
+ * <p>An instance encodes the values of one call, one after the other, and is then thrown away.
  */
 final class ValueEncoder {
   private static final int CAPACITY_OF_CONTAINERS = 128;
@@ -49,37 +46,58 @@ final class ValueEncoder {
    */
   private static final int CAPACITY_OF_SCALARS = 24;
 
+  /** Of what several values of a call have at a time; it grows to the largest of them. */
+  private static final int CAPACITY_OF_SEVERAL = 256;
+
+  private static final int USUAL_DEPTH = 8;
+  private static final int USUAL_SIZE = 16;
+
   /** What {@link BigDecimal#toString} makes of the most digits: sign, point, zeros, exponent. */
   private static final int MAX_DECIMAL_LENGTH = TaskLimits.MAX_DIGITS + 32;
 
-  private final Supplier<String> what;
-  private final String sizeLimitName;
-  private final int maxBytes;
-  private final TaskLimits limits;
+  private final int maxDepth;
+  private final int maxNameBytes;
+  private final int maxStringBytes;
   private final JsonMapper mapper;
   private final JsonWriter out;
 
+  // Of the value that is being encoded:
+
+  private Supplier<String> what = () -> "value";
+  private int maxBytes;
+  private String sizeLimitName = "";
+
   /**
-   * Names and indexes from the value down to where the encoder is, for messages; null before any.
+   * The way from the value down to where the encoder is, for messages: at each level a name, or an
+   * index where that is null.
    */
-  private @Nullable Deque<Object> path;
+  private @Nullable String[] names = new @Nullable String[USUAL_DEPTH];
+
+  private int[] indexes = new int[USUAL_DEPTH];
+  private int steps;
 
   /** The containers that are open. There are at most {@code maxDepth}, so a search is cheap. */
-  private final List<Object> open = new ArrayList<>();
+  private final List<Object> open = new ArrayList<>(USUAL_DEPTH);
 
-  private ValueEncoder(
-      Supplier<String> what,
-      String sizeLimitName,
-      int maxBytes,
-      TaskLimits limits,
-      JsonMapper mapper,
-      int capacity) {
-    this.what = what;
-    this.sizeLimitName = sizeLimitName;
-    this.maxBytes = maxBytes;
-    this.limits = limits;
+  private ValueEncoder(TaskLimits limits, JsonMapper mapper, int capacity) {
+    this.maxDepth = limits.maxDepth();
+    this.maxNameBytes = limits.maxNameBytes();
+    this.maxStringBytes = limits.maxStringBytes();
     this.mapper = mapper;
     this.out = new JsonWriter(capacity);
+  }
+
+  /** Returns an encoder for several values. */
+  static ValueEncoder ofSeveral(TaskLimits limits, JsonMapper mapper) {
+    return new ValueEncoder(limits, mapper, CAPACITY_OF_SEVERAL);
+  }
+
+  /** Encodes one of several values; otherwise as {@link #encode}. */
+  Json next(Supplier<String> what, @Nullable Object value, int maxBytes, String sizeLimitName) {
+    out.truncate(0);
+    begin(what, maxBytes, sizeLimitName);
+    write(value);
+    return new Json(out.copyOfRange(0, out.size()));
   }
 
   /**
@@ -100,16 +118,17 @@ final class ValueEncoder {
       JsonMapper mapper) {
     boolean isScalar =
         value instanceof String || value instanceof Number || value instanceof Boolean;
-    ValueEncoder encoder =
-        new ValueEncoder(
-            what,
-            sizeLimitName,
-            maxBytes,
-            limits,
-            mapper,
-            isScalar ? CAPACITY_OF_SCALARS : CAPACITY_OF_CONTAINERS);
+    int capacity = isScalar ? CAPACITY_OF_SCALARS : CAPACITY_OF_CONTAINERS;
+    ValueEncoder encoder = new ValueEncoder(limits, mapper, capacity);
+    encoder.begin(what, maxBytes, sizeLimitName);
     encoder.write(value);
     return new Json(encoder.out.toByteArray());
+  }
+
+  private void begin(Supplier<String> newWhat, int newMaxBytes, String newSizeLimitName) {
+    what = newWhat;
+    maxBytes = newMaxBytes;
+    sizeLimitName = newSizeLimitName;
   }
 
   private void write(@Nullable Object given) {
@@ -121,6 +140,8 @@ final class ValueEncoder {
       out.nullValue();
     } else if (value instanceof String text) {
       string(text);
+    } else if (value instanceof Integer || value instanceof Long) {
+      out.number(((Number) value).longValue());
     } else if (value instanceof Number number && !isOwnClass(number.getClass())) {
       number(number);
     } else if (value instanceof Boolean bool) {
@@ -172,8 +193,8 @@ final class ValueEncoder {
   // --- containers ---------------------------------------------------------------------------
 
   private void enter(Object container) {
-    for (Object outer : open) {
-      if (outer == container) {
+    for (int i = 0; i < open.size(); i++) {
+      if (open.get(i) == container) {
         throw invalid("it contains itself");
       }
     }
@@ -185,51 +206,91 @@ final class ValueEncoder {
     open.remove(open.size() - 1);
   }
 
-  private void descend(Object step) {
-    if (path == null) {
-      path = new ArrayDeque<>();
+  private void descend(String name) {
+    descend(name, 0);
+  }
+
+  private void descend(int index) {
+    descend(null, index);
+  }
+
+  private void descend(@Nullable String name, int index) {
+    if (steps == indexes.length) {
+      names = Arrays.copyOf(names, 2 * steps);
+      indexes = Arrays.copyOf(indexes, 2 * steps);
     }
-    path.addLast(step);
+    names[steps] = name;
+    indexes[steps++] = index;
   }
 
   private void ascend() {
-    Objects.requireNonNull(path).removeLast();
+    steps--;
   }
 
   private void checkDepth(int depth) {
-    if (depth > limits.maxDepth()) {
+    if (depth > maxDepth) {
       throw new LimitExceededException(
-          where(), "maxDepth", limits.maxDepth(), depth, "levels of lists and objects");
+          where(), "maxDepth", maxDepth, depth, "levels of lists and objects");
     }
   }
 
   private void map(Map<?, ?> map) {
-    TreeMap<String, @Nullable Object> sorted = new TreeMap<>();
+    int room = Math.max(1, Math.min(map.size(), USUAL_SIZE)); // a map may say anything
+    String[] sortedNames = new String[room];
+    @Nullable Object[] values = new @Nullable Object[room];
+    int count = 0;
+    boolean sorted = true;
     long leastBytes = out.size();
     for (Map.Entry<?, ?> entry : map.entrySet()) {
       String name = name(entry.getKey());
-      if (sorted.containsKey(name)) {
-        throw invalid("it has two members named " + Text.quote(name));
+      if (count == room) {
+        room *= 2;
+        sortedNames = Arrays.copyOf(sortedNames, room);
+        values = Arrays.copyOf(values, room);
       }
-      sorted.put(name, entry.getValue());
+      sorted &= count == 0 || sortedNames[count - 1].compareTo(name) < 0;
+      sortedNames[count] = name;
+      values[count++] = entry.getValue();
       // A map without an end must not be collected to its end.
       leastBytes += name.length() + 4; // quotes, colon, a digit
       checkSize(leastBytes);
     }
+    if (!sorted) {
+      sort(sortedNames, values, count);
+    }
     out.raw('{');
-    boolean first = true;
-    for (Map.Entry<String, @Nullable Object> entry : sorted.entrySet()) {
-      if (!first) {
+    for (int i = 0; i < count; i++) {
+      if (i > 0) {
         out.raw(',');
       }
-      first = false;
-      memberName(entry.getKey());
+      memberName(sortedNames[i]);
       out.raw(':');
-      descend(entry.getKey());
-      write(entry.getValue());
+      descend(sortedNames[i]);
+      write(values[i]);
       ascend();
     }
     out.raw('}');
+  }
+
+  private record Named(String name, @Nullable Object value) {}
+
+  private void sort(String[] memberNames, @Nullable Object[] values, int count) {
+    Named[] members = new Named[count];
+    for (int i = 0; i < count; i++) {
+      members[i] = new Named(memberNames[i], values[i]);
+    }
+    Arrays.sort(members, Comparator.comparing(Named::name));
+    for (int i = 0; i < count; i++) {
+      memberNames[i] = members[i].name();
+      values[i] = members[i].value();
+      if (i > 0 && memberNames[i].equals(memberNames[i - 1])) {
+        throw twice(memberNames[i]);
+      }
+    }
+  }
+
+  private InvalidValueException twice(String name) {
+    return invalid("it has two members named " + Text.quote(name));
   }
 
   private String name(@Nullable Object key) {
@@ -267,11 +328,11 @@ final class ValueEncoder {
               + " has a surrogate without its partner, which is not"
               + " valid Unicode");
     }
-    if (bytes > limits.maxNameBytes()) {
+    if (bytes > maxNameBytes) {
       throw new LimitExceededException(
           "the name " + Text.quote(name) + " in " + where(),
           "maxNameBytes",
-          limits.maxNameBytes(),
+          maxNameBytes,
           bytes,
           "bytes");
     }
@@ -315,17 +376,13 @@ final class ValueEncoder {
     if (bytes < 0) {
       throw invalid(InvalidValueException.LONE_SURROGATE);
     }
-    if (bytes > limits.maxStringBytes()) {
-      throw new LimitExceededException(
-          where(), "maxStringBytes", limits.maxStringBytes(), bytes, "bytes");
+    if (bytes > maxStringBytes) {
+      throw new LimitExceededException(where(), "maxStringBytes", maxStringBytes, bytes, "bytes");
     }
   }
 
   private void number(Number number) {
-    if (number instanceof Long
-        || number instanceof Integer
-        || number instanceof Short
-        || number instanceof Byte) {
+    if (number instanceof Short || number instanceof Byte) {
       out.number(number.longValue());
     } else if (number instanceof Double value) {
       finite(value);
@@ -541,7 +598,7 @@ final class ValueEncoder {
       Member member = members.get(i);
       if (i > 0) {
         if (members.get(i - 1).name().equals(member.name())) {
-          throw invalid("it has two members named " + Text.quote(member.name()));
+          throw twice(member.name());
         }
         out.raw(',');
       }
@@ -567,11 +624,12 @@ final class ValueEncoder {
 
   private String where() {
     StringBuilder text = new StringBuilder(what.get());
-    for (Object step : path == null ? List.of() : path) {
-      if (step instanceof Integer index) {
-        text.append('[').append(index).append(']');
+    for (int i = 0; i < steps; i++) {
+      String name = names[i];
+      if (name == null) {
+        text.append('[').append(indexes[i]).append(']');
       } else {
-        text.append('.').append(step(step.toString()));
+        text.append('.').append(step(name));
       }
     }
     return text.toString();

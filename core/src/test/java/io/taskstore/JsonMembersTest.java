@@ -71,7 +71,7 @@ final class JsonMembersTest {
       JsonMembers before = members;
       String text = written(before);
 
-      members = members.merge(encoded);
+      members = members.merge(JsonMembers.Changes.of(encoded));
 
       assertThat(written(before)).isEqualTo(text);
       encoded.forEach(
@@ -85,7 +85,7 @@ final class JsonMembersTest {
     }
     assertThat(members)
         .isEqualTo(JsonMembers.of(expected))
-        .hasSameHashCodeAs(members.merge(new TreeMap<>()));
+        .hasSameHashCodeAs(members.merge(JsonMembers.Changes.of(new TreeMap<>())));
     assertThat(members.names()).containsExactlyElementsOf(expected.keySet());
     expected.forEach(new Lookup(members)::check);
   }
@@ -105,7 +105,7 @@ final class JsonMembersTest {
     assertThat(JsonMembers.NONE.get("a")).isNull();
     assertThat(JsonMembers.of(Map.of())).isSameAs(JsonMembers.NONE);
     assertThat(JsonMembers.ofAscending(List.of(), List.of())).isSameAs(JsonMembers.NONE);
-    assertThat(JsonMembers.of(Map.of("a", json("1"))).merge(nullFor("a")))
+    assertThat(JsonMembers.of(Map.of("a", json("1"))).merge(JsonMembers.Changes.of(nullFor("a"))))
         .isSameAs(JsonMembers.NONE);
   }
 

@@ -638,6 +638,29 @@ final class ValueEncoderTest {
     assertThat(refused(new Holder(mapOf(null, "a")))).hasMessageContaining(Holder.class.getName());
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {-1, 0, 1, 1_000_000_000})
+  void encode_mapWithAnotherSizeThanItSays_isStoredWhole(int size) {
+    TreeMap<String, Object> members = new TreeMap<>();
+    for (int i = 0; i < 100; i++) {
+      members.put("m" + i, i);
+    }
+    Map<String, Object> map =
+        new AbstractMap<>() {
+          @Override
+          public Set<Map.Entry<String, Object>> entrySet() {
+            return members.entrySet();
+          }
+
+          @Override
+          public int size() {
+            return size;
+          }
+        };
+
+    assertThat(stored(map)).isEqualTo(stored(members));
+  }
+
   @Test
   void encode_keysThatCollideAsNames_areRefused() {
     Map<Object, Object> map = new LinkedHashMap<>();
