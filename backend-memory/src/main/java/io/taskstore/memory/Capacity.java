@@ -3,7 +3,6 @@ package io.taskstore.memory;
 
 import io.taskstore.spi.CapacityExceededException;
 import io.taskstore.spi.RecordKey;
-import io.taskstore.spi.VersionedRecord;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -33,10 +32,10 @@ final class Capacity {
   }
 
   /** What a record counts: its data, its key as UTF-8 and a fixed overhead. */
-  static long bytesOf(VersionedRecord stored) {
-    return (long) stored.value().data().size()
-        + utf8Length(stored.key().partition())
-        + utf8Length(stored.key().id())
+  static long bytesOf(String partition, Content stored) {
+    return (long) stored.dataBytes()
+        + utf8Length(partition)
+        + stored.idLength()
         + MemoryStorageBackend.RECORD_OVERHEAD_BYTES;
   }
 

@@ -1,77 +1,86 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.taskstore.memory;
 
-import io.taskstore.spi.RecordHead;
 import io.taskstore.spi.RecordKey;
 import io.taskstore.spi.VersionedRecord;
 import java.time.Instant;
 import java.util.Iterator;
 import java.util.NavigableSet;
-import java.util.Objects;
-import java.util.TreeSet;
-import java.util.concurrent.ConcurrentNavigableMap;
-import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The records of one partition. Whoever changes it holds {@link #lock} and has seen {@link #isDead}
- * to be false; whoever reads {@link #records} or {@link #activeIds} needs neither.
+ * to be false; whoever calls {@link #get}, or walks through {@link #ids} or {@link #activeIds},
+ * needs neither.
  */
 final class Partition {
   /*
    * What is stored, and what is only a hint
    *
-   * `records` alone says what is stored. A record in it is immutable and carries data, flag, expiry,
-   * write id and version together, so one put or remove of the map is the whole change: that is the
-   * linearization point of every write, and no reader can see half of one. Every other structure
-   * only says where it may be worth looking, and everybody who finds something in one asks `records`
-   * again before believing it.
+   * The content of a slot alone says what is stored. It is immutable and carries data, flag, expiry,
+   * write id and version together, so setting it is the whole change: that is the linearization point
+   * of every write, and no reader can see half of one. Every other structure only says where it may
+   * be worth looking, and everybody who finds a slot in one asks the slot before believing it.
    *
-   * For the two indexes that are read without the lock, `activeIds` and the backend's `byExpiry`,
-   * the order of the steps is: first add what the new record needs, then change `records`, then
-   * remove what only the old record needed. So at every moment an index holds at least the records
-   * that belong into it, and what it holds beyond them is dismissed when `records` is asked:
+   * For the structures that are read without the lock, `slots`, `ids` and `activeIds`, the order of
+   * the steps is: first add what the new record needs, then set the content, then remove what only
+   * the old record needed. So at every moment they hold at least the slots that belong into them,
+   * and what they hold beyond those is dismissed when the slot is asked:
    *
-   *   - listActive cannot miss a record that stays active throughout. Its id stands in `activeIds`
+   *   - get finds the slot of a record that is there, or the record was not there at the moment at
+   *     which it looked. An id gets a new slot when it is created again; who has found the old one
+   *     sees in it that the record is gone, and it was, at a moment between the two.
+   *   - listActive cannot miss a record that stays active throughout. Its slot stands in `activeIds`
    *     from before the moment it became active until after the moment it ceases to be, writes in
-   *     between do not touch the entry, and an iterator of a ConcurrentSkipListSet passes every
-   *     element that is there from its creation to its end.
+   *     between do not touch the entry, and a walk meets every slot that is there from its beginning
+   *     to its end.
    *   - listActive never disagrees with get, since flag and expiry of a head are those of one record
-   *     that `records` held during the call.
-   *   - purgeExpired decides under the lock, by the record that is there then.
+   *     that the slot held during the call.
    *
-   * In the other order (records first, then the index) there is a moment in which get shows an
-   * active record that no listing knows, and a creation of the same id after a deletion could lose
-   * its entry to the deletion's late clean-up. The latter cannot happen here for a second reason
-   * too: all steps of one write stand within one hold of the lock.
+   * In the other order (content first, then the index) there is a moment in which get shows an
+   * active record that no listing knows.
    *
-   * `activeByExpiry` is only touched under the lock, where it agrees exactly with `records`.
+   * `byExpiry` and `activeByExpiry` are ordered by what changes with the content, so a slot is taken
+   * out before its expiry changes and put back after. They are only touched under the lock, where
+   * nobody sees that moment. The backend's `dues` has the earliest expiry of each partition that has
+   * any; it too is brought up to date before the lock is released, but may be read at any time, so
+   * purgeExpired decides under the lock.
    */
+
+  /** Up to so many slots are found by their order alone. */
+  private static final int MAX_WITHOUT_TABLE = 8;
 
   final String name;
   final ReentrantLock lock = new ReentrantLock();
 
-  /** By id, in the order of UTF-8 bytes. */
-  final ConcurrentNavigableMap<String, VersionedRecord> records =
-      new ConcurrentSkipListMap<>(RecordKey::compareIds);
+  /** At least the slots of all records, in the order of their ids. */
+  final SortedSlots ids = new SortedSlots(Content.BY_ID);
 
-  /** At least the ids of the active records, in the order of UTF-8 bytes. */
-  final NavigableSet<String> activeIds = new ConcurrentSkipListSet<>(RecordKey::compareIds);
+  /** At least the slots of the active records, in the order of their ids. */
+  final SortedSlots activeIds = new SortedSlots(Content.BY_ID);
+
+  /** At least the slots of all records; null while they are so few that a search is as good. */
+  private volatile @Nullable SlotTable slots;
+
+  /** Exactly the records that have an expiry; under the lock. */
+  private final SortedSlots byExpiry = new SortedSlots(Content.BY_EXPIRY);
 
   /** Exactly the active records; under the lock. */
-  private final NavigableSet<ExpiryEntry> activeByExpiry = new TreeSet<>();
+  private final SortedSlots activeByExpiry = new SortedSlots(Content.BY_EXPIRY);
 
-  /** At least the records of all partitions that have an expiry. */
-  private final NavigableSet<ExpiryEntry> byExpiry;
+  /** Of all partitions. */
+  private final NavigableSet<Due> dues;
+
+  /** What {@link #dues} has of this partition. */
+  private @Nullable Due due;
 
   private final Probe probe;
   private boolean dead;
 
-  Partition(String name, NavigableSet<ExpiryEntry> byExpiry, Probe probe) {
+  Partition(String name, NavigableSet<Due> dues, Probe probe) {
     this.name = name;
-    this.byExpiry = byExpiry;
+    this.dues = dues;
     this.probe = probe;
   }
 
@@ -82,59 +91,134 @@ final class Partition {
     return dead;
   }
 
+  /** Whether there is no record; locked. */
+  boolean isEmpty() {
+    return ids.isEmpty();
+  }
+
   /** Ends the use of this partition; locked. */
   void die() {
     dead = true;
-    records.clear();
+    ids.clear();
+    slots = null;
     activeIds.clear();
+    byExpiry.clear();
     activeByExpiry.clear();
+    updateDue();
   }
 
-  /** Stores {@code next} in the place of {@code old}; locked. */
-  void store(@Nullable VersionedRecord old, VersionedRecord next) {
-    boolean wasActive = old != null && old.value().active();
-    boolean active = next.value().active();
-    boolean expiryKept =
-        old != null && Objects.equals(old.value().expiresAt(), next.value().expiresAt());
-    String id = next.key().id();
+  /** The record of this key, null if there is none. */
+  @Nullable VersionedRecord get(RecordKey key) {
+    Slot slot = find(Content.absent(key.id()));
+    Content stored = slot == null ? null : slot.content();
+    return stored == null || !stored.isPresent() ? null : stored.record(key);
+  }
 
-    if (active && !wasActive) {
-      activeIds.add(id);
+  /** A slot of this id, null if there is none. */
+  @Nullable Slot find(Content id) {
+    SlotTable table = slots;
+    return table == null ? ids.find(id) : table.find(id);
+  }
+
+  /**
+   * Stores {@code next} in the place of {@code old}; locked.
+   *
+   * @param known the slot of {@code old}, null if it has none
+   */
+  void store(@Nullable Slot known, Content old, Content next) {
+    Slot slot = known == null ? new Slot(old) : known;
+    boolean expiryKept = old.isPresent() && old.expiresAt() == next.expiresAt();
+    boolean activeKept = old.isActive() && next.isActive() && expiryKept;
+
+    if (known == null) {
+      add(slot);
     }
-    if (!expiryKept && next.value().expiresAt() != null) {
-      byExpiry.add(ExpiryEntry.of(next));
+    if (next.isActive() && !old.isActive()) {
+      activeIds.add(slot);
+    }
+    if (!expiryKept && old.expiresAt() != Content.NEVER) {
+      byExpiry.remove(slot);
+    }
+    if (old.isActive() && !activeKept) {
+      activeByExpiry.remove(slot);
     }
     probe.reached(Probe.Step.INDEXED);
 
-    records.put(id, next);
+    slot.set(next);
     probe.reached(Probe.Step.STORED);
 
-    if (old != null && wasActive && !(active && expiryKept)) {
-      activeByExpiry.remove(ExpiryEntry.of(old));
+    if (!expiryKept && next.expiresAt() != Content.NEVER) {
+      byExpiry.add(slot);
     }
-    if (active && !(wasActive && expiryKept)) {
-      activeByExpiry.add(ExpiryEntry.of(next));
+    if (next.isActive() && !activeKept) {
+      activeByExpiry.add(slot);
     }
-    if (wasActive && !active) {
-      activeIds.remove(id);
+    if (old.isActive() && !next.isActive()) {
+      activeIds.remove(slot);
     }
-    if (old != null && !expiryKept && old.value().expiresAt() != null) {
-      byExpiry.remove(ExpiryEntry.of(old));
+    updateDue();
+  }
+
+  private void add(Slot slot) {
+    ids.add(slot);
+    SlotTable table = slots;
+    if (table != null) {
+      table.add(slot);
+    } else if (ids.size() > MAX_WITHOUT_TABLE) {
+      SlotTable first = new SlotTable();
+      ids.walk(null, false).forEachRemaining(first::add);
+      slots = first;
     }
   }
 
-  /** Removes {@code old}; locked. */
-  void remove(VersionedRecord old) {
-    String id = old.key().id();
-    records.remove(id);
+  /** Removes the record of {@code slot}; locked. */
+  void remove(Slot slot) {
+    Content old = slot.content();
+    Content gone = old.gone();
+    if (old.expiresAt() != Content.NEVER) {
+      byExpiry.remove(slot);
+    }
+    if (old.isActive()) {
+      activeByExpiry.remove(slot);
+    }
+
+    slot.set(gone);
     probe.reached(Probe.Step.STORED);
 
-    if (old.value().active()) {
-      activeByExpiry.remove(ExpiryEntry.of(old));
-      activeIds.remove(id);
+    if (old.isActive()) {
+      activeIds.remove(slot);
     }
-    if (old.value().expiresAt() != null) {
-      byExpiry.remove(ExpiryEntry.of(old));
+    ids.remove(slot);
+    if (slots != null) {
+      slots.remove(slot);
+    }
+    updateDue();
+  }
+
+  /** A slot whose record is expired, null if there is none; locked. */
+  @Nullable Slot firstExpired(Instant now) {
+    Slot first = byExpiry.first();
+    if (first == null) {
+      return null;
+    }
+    probe.reached(Probe.Step.VISIT);
+    return first.content().isExpired(now) ? first : null;
+  }
+
+  /** Sees to it that {@link #dues} has the earliest expiry of this partition; locked. */
+  void updateDue() {
+    Slot first = byExpiry.first();
+    long at = first == null ? Content.NEVER : first.content().expiresAt();
+    Due old = due;
+    if (at == (old == null ? Content.NEVER : old.at())) {
+      return;
+    }
+    due = at == Content.NEVER ? null : new Due(at, this);
+    if (due != null) {
+      dues.add(due);
+    }
+    if (old != null) {
+      dues.remove(old);
     }
   }
 
@@ -145,10 +229,10 @@ final class Partition {
    */
   int countUnexpired(Instant now, int bound) {
     int count = 0;
-    Iterator<ExpiryEntry> latestFirst = activeByExpiry.descendingIterator();
+    Iterator<Slot> latestFirst = activeByExpiry.walk(null, true);
     while (count < bound && latestFirst.hasNext()) {
       probe.reached(Probe.Step.VISIT);
-      if (latestFirst.next().isExpired(now)) {
+      if (latestFirst.next().content().isExpired(now)) {
         break;
       }
       count++;
@@ -156,11 +240,8 @@ final class Partition {
     return count;
   }
 
-  /** The head of the record with this id, null if it is not, or no longer, an active one. */
-  @Nullable RecordHead activeHead(String id) {
-    VersionedRecord stored = records.get(id);
-    return stored != null && stored.value().active()
-        ? new RecordHead(stored.key(), stored.value().expiresAt())
-        : null;
+  /** The number of records that have an expiry, for tests. */
+  int expiryCount() {
+    return byExpiry.size();
   }
 }

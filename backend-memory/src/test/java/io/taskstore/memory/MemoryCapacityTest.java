@@ -246,6 +246,7 @@ final class MemoryCapacityTest {
     assertThat(backend.used()).isEqualTo(new Capacity.Usage(0, 0));
     assertThat(backend.partitionCount()).isZero();
     assertThat(backend.expiryCount()).isZero();
+    assertThat(backend.dueCount()).isZero();
   }
 
   private static void change(MemoryStorageBackend backend, RecordKey key, Random random) {

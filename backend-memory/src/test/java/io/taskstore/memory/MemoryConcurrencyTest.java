@@ -39,6 +39,7 @@ final class MemoryConcurrencyTest {
 
     assertThat(backend.partitionCount()).isZero();
     assertThat(backend.expiryCount()).isZero();
+    assertThat(backend.dueCount()).isZero();
     assertThat(backend.used()).isEqualTo(new Capacity.Usage(0, 0));
   }
 

@@ -66,6 +66,7 @@ final class MemoryHarness implements BackendHarness {
     List<String> entries = new ArrayList<>();
     entries.addAll(Collections.nCopies(backend.partitionCount(), "partition"));
     entries.addAll(Collections.nCopies(backend.expiryCount(), "expiry"));
+    entries.addAll(Collections.nCopies(backend.dueCount(), "due"));
     entries.addAll(Collections.nCopies((int) backend.used().records(), "record"));
     entries.addAll(Collections.nCopies((int) backend.used().bytes(), "byte"));
     return entries;

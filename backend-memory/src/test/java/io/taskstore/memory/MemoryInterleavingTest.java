@@ -282,6 +282,7 @@ final class MemoryInterleavingTest {
     assertThat(backend.used()).isEqualTo(new Capacity.Usage(0, 0));
     assertThat(backend.partitionCount()).isZero();
     assertThat(backend.expiryCount()).isZero();
+    assertThat(backend.dueCount()).isZero();
   }
 
   @Test

@@ -66,6 +66,7 @@ final class MemoryStorageBackendTest {
     }
     assertThat(backend.partitionCount()).isZero();
     assertThat(backend.expiryCount()).isZero();
+    assertThat(backend.dueCount()).isZero();
     assertThat(backend.used()).isEqualTo(new Capacity.Usage(0, 0));
   }
 
