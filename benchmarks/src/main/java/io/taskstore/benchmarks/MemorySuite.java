@@ -2,6 +2,8 @@
 package io.taskstore.benchmarks;
 
 import io.taskstore.memory.MemoryStorageBackend;
+import io.taskstore.spi.RecordKey;
+import io.taskstore.spi.RecordValue;
 import io.taskstore.spi.StorageBackend;
 import io.taskstore.spi.Written;
 import java.io.IOException;
@@ -9,6 +11,12 @@ import java.io.PrintStream;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.ConcurrentNavigableMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 
 /** What the memory backend is like with many tasks; JMH measures it with few. */
 record MemorySuite(String name, String title, Measurement measurement) implements Suite {
@@ -25,7 +33,7 @@ record MemorySuite(String name, String title, Measurement measurement) implement
             new Rounds.Plan(4, 15, Duration.ofMillis(250)),
             List.of(100, 1_000, 10_000, 100_000),
             List.of(1_000, 10_000, 100_000, 1_000_000),
-            100_000);
+            300_000);
 
     private static final Plan QUICK =
         new Plan(
@@ -63,13 +71,57 @@ record MemorySuite(String name, String title, Measurement measurement) implement
   private static Sizes.Filled filled(Records records, Instant now, PrintStream progress)
       throws Exception {
     MemoryStorageBackend backend = roomy();
+    Maps maps = new Maps();
     records.store(
         now,
         progress,
-        (key, value) ->
-            Expect.that(
-                backend.putIfVersion(key, value, StorageBackend.ABSENT) instanceof Written));
-    return new Sizes.Filled(backend, () -> {});
+        (key, value) -> {
+          Expect.that(backend.putIfVersion(key, value, StorageBackend.ABSENT) instanceof Written);
+          maps.put(key, value);
+        });
+    return new Sizes.Filled(backend, Optional.of(maps), () -> {});
+  }
+
+  /** Maps of Java, which have neither versions nor limits. */
+  private static final class Maps implements Sizes.Raw {
+    private final ConcurrentMap<RecordKey, RecordValue> byKey = new ConcurrentHashMap<>();
+    private final ConcurrentMap<String, ConcurrentNavigableMap<String, RecordValue>> byId =
+        new ConcurrentHashMap<>();
+
+    void put(RecordKey key, RecordValue value) {
+      byKey.put(key, value);
+      byId.computeIfAbsent(key.partition(), name -> new ConcurrentSkipListMap<>())
+          .put(key.id(), value);
+    }
+
+    @Override
+    public String getting() {
+      return "raw: `ConcurrentHashMap.get`, any";
+    }
+
+    @Override
+    public boolean contains(RecordKey key) {
+      RecordValue value = byKey.get(key);
+      return value != null && value.data().size() > 0;
+    }
+
+    @Override
+    public String listing() {
+      return "raw: `ConcurrentSkipListMap.tailMap`, 50 from the middle";
+    }
+
+    @Override
+    public int list(String partition, String after, int limit) {
+      int count = 0;
+      for (RecordValue value :
+          Objects.requireNonNull(byId.get(partition)).tailMap(after, false).values()) {
+        count += value.data().size() > 0 ? 1 : 0;
+        if (count == limit) {
+          break;
+        }
+      }
+      return count;
+    }
   }
 
   /** With room for whatever is measured. */

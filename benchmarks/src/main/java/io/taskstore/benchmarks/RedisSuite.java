@@ -10,6 +10,7 @@ import java.io.PrintStream;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The Redis backend and servers of our own on this machine, by turns: see {@link Rounds}. Several
@@ -122,7 +123,9 @@ record RedisSuite(String name, String title, Plan full, Plan quick, Measurement 
           try (RawRedis raw = new RawRedis(server.url())) {
             store(records, raw, now, out);
             return new Sizes.Filled(
-                RedisStorageBackend.open(RedisURI.create(server.url())), server::close);
+                RedisStorageBackend.open(RedisURI.create(server.url())),
+                Optional.empty(),
+                server::close);
           } catch (Exception e) {
             server.close();
             throw e;

@@ -17,7 +17,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
+import java.util.function.Consumer;
 import java.util.function.IntFunction;
 
 /**
@@ -47,9 +49,25 @@ final class Sizes {
   /**
    * A storage with records.
    *
+   * @param raw what it is compared with, if that has any sizes
    * @param closing ends what is behind the backend
    */
-  record Filled(StorageBackend backend, Closeable closing) {}
+  record Filled(StorageBackend backend, Optional<Raw> raw, Closeable closing) {}
+
+  /** The same records, in something that does less. */
+  interface Raw {
+    /** What {@link #contains} does, for the table. */
+    String getting();
+
+    /** Whether a record is there, by reading it. */
+    boolean contains(RecordKey key);
+
+    /** What {@link #list} does, for the table. */
+    String listing();
+
+    /** Reads so many records of a partition, and returns how many there were. */
+    int list(String partition, String after, int limit);
+  }
 
   /**
    * @param stores sizes of a whole storage
@@ -101,15 +119,17 @@ final class Sizes {
         stores.put(size, new Store(source, records.apply(size), progress));
       }
       SizesTable table = new SizesTable(of, sizes);
-      for (String operation : List.of(GET, PUT, LIST, LIST_ACTIVE)) {
-        progress.printf("%s: %s%n", operation, plan);
-        List<Rounds.Subject> subjects = new ArrayList<>();
-        stores.forEach(
-            (size, store) ->
-                subjects.add(
-                    new Rounds.Threads(SizesTable.name(size), List.of(store.work(operation)))));
-        table.add(operation, Rounds.measure(plan, subjects));
+      Optional<Raw> raw = stores.values().iterator().next().raw;
+      row(GET, Store::get, stores, table, plan, progress);
+      if (raw.isPresent()) {
+        row(raw.get().getting(), Store::getRaw, stores, table, plan, progress);
       }
+      row(PUT, Store::put, stores, table, plan, progress);
+      row(LIST, Store::list, stores, table, plan, progress);
+      if (raw.isPresent()) {
+        row(raw.get().listing(), Store::listRaw, stores, table, plan, progress);
+      }
+      row(LIST_ACTIVE, Store::listActive, stores, table, plan, progress);
       createAndDelete(stores, table, plan, progress);
       progress.println(table);
       return table.toString();
@@ -118,6 +138,23 @@ final class Sizes {
         store.close();
       }
     }
+  }
+
+  private static void row(
+      String operation,
+      Consumer<Store> work,
+      Map<Integer, Store> stores,
+      SizesTable table,
+      Rounds.Plan plan,
+      PrintStream progress)
+      throws Exception {
+    progress.printf("%s: %s%n", operation, plan);
+    List<Rounds.Subject> subjects = new ArrayList<>();
+    stores.forEach(
+        (size, store) ->
+            subjects.add(
+                new Rounds.Threads(SizesTable.name(size), List.of(() -> work.accept(store)))));
+    table.add(operation, Rounds.measure(plan, subjects));
   }
 
   private static void createAndDelete(
@@ -149,6 +186,7 @@ final class Sizes {
     private final Random random = new Random(42);
     private final Closeable closing;
     private final StorageBackend backend;
+    private final Optional<Raw> raw;
     private final Records records;
 
     /** Of the active records, owner by owner. */
@@ -159,6 +197,7 @@ final class Sizes {
       this.versions = new int[records.owners() * records.activeEach()];
       Filled filled = source.fill(records, now, progress);
       this.backend = filled.backend();
+      this.raw = filled.raw();
       this.closing = filled.closing();
     }
 
@@ -166,19 +205,17 @@ final class Sizes {
       return random.nextInt(records.owners());
     }
 
-    Rounds.Work work(String operation) {
-      return switch (operation) {
-        case GET -> this::get;
-        case PUT -> this::put;
-        case LIST -> this::list;
-        case LIST_ACTIVE -> this::listActive;
-        default -> throw new IllegalArgumentException(operation);
-      };
+    private RecordKey anyKey() {
+      int index = random.nextInt(records.finishedEach() + records.activeEach());
+      return Records.key(anyOwner(), index);
     }
 
     private void get() {
-      int index = random.nextInt(records.finishedEach() + records.activeEach());
-      Expect.that(backend.get(Records.key(anyOwner(), index)).isPresent());
+      Expect.that(backend.get(anyKey()).isPresent());
+    }
+
+    private void getRaw() {
+      Expect.that(raw.orElseThrow().contains(anyKey()));
     }
 
     private void put() {
@@ -199,6 +236,12 @@ final class Sizes {
       String after = Records.key(owner, (records.finishedEach() - PAGE) / 2).id();
       ListQuery query = new ListQuery(Records.partition(owner), after, false, PAGE);
       Expect.that(backend.list(query).records().size() == PAGE);
+    }
+
+    private void listRaw() {
+      int owner = anyOwner();
+      String after = Records.key(owner, (records.finishedEach() - PAGE) / 2).id();
+      Expect.that(raw.orElseThrow().list(Records.partition(owner), after, PAGE) == PAGE);
     }
 
     private void listActive() {

@@ -27,7 +27,9 @@ class MemorySuiteTest {
   void measure_sizes_bothTablesHaveARowForEachOperation() throws IOException {
     String text = measure("memory-sizes");
 
-    assertThat(Measuring.rows(text)).hasSize(2 * (1 + 6));
+    assertThat(Measuring.rows(text)).hasSize(2 * (1 + 6 + 2));
+    assertThat(text)
+        .contains("raw: `ConcurrentHashMap.get`", "raw: `ConcurrentSkipListMap.tailMap`");
     assertThat(text).contains(" | 200 | 300 |", " | 100 | 101 |");
   }
 
