@@ -19,13 +19,13 @@ final class JsonWriter {
   private static final byte[] TRUE = "true".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] FALSE = "false".getBytes(StandardCharsets.US_ASCII);
 
-  /** Which characters of ASCII are their own form. */
+  /** {@link Text#isPlain(char)} of the characters of ASCII. */
   private static final boolean[] PLAIN = new boolean[0x80];
 
   static {
-    Arrays.fill(PLAIN, ' ', 0x80, true);
-    PLAIN['"'] = false;
-    PLAIN['\\'] = false;
+    for (char c = 0; c < PLAIN.length; c++) {
+      PLAIN[c] = Text.isPlain(c);
+    }
   }
 
   private static final int MAX_LONG_LENGTH = 20;

@@ -473,7 +473,7 @@ final class TaskRules {
     for (int i = 0; i < encoded.size(); i++) {
       String name = encoded.name(i);
       Json json = encoded.value(i);
-      incoming.put(name, json == null ? null : reader.plain(Variables.what(name), json));
+      incoming.put(name, json == null ? null : reader.plain(() -> Variables.what(name), json));
     }
     List<VariablesValidator.Violation> violations = validator.validate(task, incoming);
     if (!violations.isEmpty()) {

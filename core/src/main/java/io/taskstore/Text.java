@@ -60,15 +60,29 @@ final class Text {
     return bytes;
   }
 
-  /** Whether each character is stored as one byte. */
+  /** Whether each character is stored as itself. */
   private static boolean isPlain(String text) {
     for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (c < ' ' || c >= 0x80 || c == '"' || c == '\\') {
+      if (!isPlain(text.charAt(i))) {
         return false;
       }
     }
     return true;
+  }
+
+  /** Whether each byte stands for a character that is stored as itself. */
+  static boolean isPlain(byte[] stored, int from, int to) {
+    for (int i = from; i < to; i++) {
+      if (!isPlain((char) (stored[i] & 0xFF))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Whether a character is stored as itself, in one byte. */
+  static boolean isPlain(char c) {
+    return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
   }
 
   /**

@@ -142,7 +142,7 @@ public final class Variables {
     Map<String, @Nullable Object> map = new LinkedHashMap<>();
     for (int i = 0; i < members.size(); i++) {
       String name = members.name(i);
-      map.put(name, reader.plain(describe(name), members.value(i)));
+      map.put(name, reader.plain(() -> describe(name), members.value(i)));
     }
     return Collections.unmodifiableMap(map);
   }
@@ -160,7 +160,7 @@ public final class Variables {
     if (json == null) {
       return Optional.empty();
     }
-    Object value = reader.plain(describe(name), json);
+    Object value = reader.plain(() -> describe(name), json);
     if (!type.isInstance(value)) {
       throw new ValueConversionException(describe(name), wanted, null);
     }

@@ -280,7 +280,26 @@ final class VariablesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "{", "[1", "nul", "1 2", "{\"a\"}", "\"a", "\"\\ud83\"", "01"})
+  @ValueSource(
+      strings = {
+        "",
+        "{",
+        "[1",
+        "nul",
+        "truefalse",
+        "1 2",
+        "01",
+        "-01",
+        "-",
+        "1-",
+        "{\"a\"}",
+        "\"a",
+        "\"",
+        "\"a\"b\"",
+        "\"\u0001\"",
+        "\"\\ud83\"",
+        "\"\\\""
+      })
   void getters_damagedValue_isRefused(String text) {
     Variables variables = stored(text);
 
@@ -302,6 +321,36 @@ final class VariablesTest {
 
     assertThat(ValueFixtures.encode(plain)).isEqualTo(ValueFixtures.encode(value));
     checkPlain(plain);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "\"\"",
+        "\" ~\u007f\"",
+        "\"a\\nb\"",
+        "\"\\\"\"",
+        "\"é\"",
+        "true",
+        "false",
+        "0",
+        "7",
+        "-7",
+        "10",
+        "999999999999999999",
+        "-999999999999999999",
+        "1000000000000000000",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "9223372036854775808",
+        "1.5",
+        "1e+21"
+      })
+  void asMap_scalar_isWhatJacksonReads(String text) {
+    Object read = MAPPER.readValue(text, Object.class);
+    Object expected = read instanceof Integer number ? number.longValue() : read;
+
+    assertThat(stored(text).asMap()).containsExactly(Map.entry("x", expected));
   }
 
   private static void checkPlain(@Nullable Object value) {
