@@ -5,7 +5,6 @@ import io.lettuce.core.RedisURI;
 import io.taskstore.dynamodb.DynamoDbStorageBackend;
 import io.taskstore.dynamodb.DynamoDbTables;
 import io.taskstore.file.FileStorageBackend;
-import io.taskstore.memory.MemoryStorageBackend;
 import io.taskstore.redis.RedisStorageBackend;
 import io.taskstore.spi.StorageBackend;
 import io.taskstore.testservers.DynamoDbServer;
@@ -64,7 +63,7 @@ final class HandlerSuite implements Suite {
       tables.add(
           table(
               "In memory",
-              contenders("memory", MemoryStorageBackend::create, stored, Peers.inMemory()),
+              contenders("memory", MemorySuite::roomy, stored, Peers.inMemory()),
               plan,
               progress));
       tables.add(
