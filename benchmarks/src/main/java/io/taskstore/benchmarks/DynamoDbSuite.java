@@ -19,13 +19,31 @@ record DynamoDbSuite(String name, String title, List<String> documents, Measurem
    *
    * @param finished how many finished tasks the owner has who has the most
    * @param starts how often a JVM is started with each client
+   * @param owners sizes of one owner
+   * @param stores sizes of a whole table
    */
-  record Plan(Rounds.Plan rounds, int finished, int starts) {
+  record Plan(
+      Rounds.Plan rounds, int finished, int starts, List<Integer> owners, List<Integer> stores) {
+    Plan {
+      owners = List.copyOf(owners);
+      stores = List.copyOf(stores);
+    }
+
     private static final Plan FULL =
-        new Plan(new Rounds.Plan(25, 41, Duration.ofMillis(400)), 10_000, 11);
+        new Plan(
+            new Rounds.Plan(25, 41, Duration.ofMillis(400)),
+            10_000,
+            11,
+            List.of(100, 1_000, 10_000, 100_000),
+            List.of(1_000, 10_000, 100_000));
 
     private static final Plan QUICK =
-        new Plan(new Rounds.Plan(1, 3, Duration.ofMillis(50)), 100, 1);
+        new Plan(
+            new Rounds.Plan(1, 3, Duration.ofMillis(50)),
+            100,
+            1,
+            List.of(100, 200),
+            List.of(100, 200));
   }
 
   /** What a suite does. */
@@ -41,6 +59,11 @@ record DynamoDbSuite(String name, String title, List<String> documents, Measurem
               "What operations cost in DynamoDB",
               List.of("performance.md", "backends/dynamodb.md"),
               DynamoDbPrices::measure),
+          new DynamoDbSuite(
+              "dynamodb-sizes",
+              "What operations cost in DynamoDB while tasks pile up",
+              List.of("performance.md"),
+              DynamoDbSizes::measure),
           new DynamoDbSuite(
               "dynamodb-ratios",
               "The DynamoDB backend, beside the SDK sending the same bytes",

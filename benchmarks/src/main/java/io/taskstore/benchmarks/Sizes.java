@@ -31,6 +31,9 @@ final class Sizes {
   private static final int ACTIVE_EACH = 10;
   private static final int OF_AN_OWNER = 100;
 
+  private static final String ALL_TASKS = "All tasks, an owner has 100";
+  private static final String FINISHED_TASKS = "Finished tasks of one owner";
+
   private static final String GET = "`get`, any";
   private static final String PUT = "`putIfVersion`, any that is active";
   private static final String CREATE = "`createWithin`, 10 others active";
@@ -80,22 +83,8 @@ final class Sizes {
       Source source,
       PrintStream progress)
       throws Exception {
-    String ofStores =
-        table(
-            "All tasks, an owner has 100",
-            stores,
-            size -> new Records(size / OF_AN_OWNER, OF_AN_OWNER - ACTIVE_EACH, ACTIVE_EACH),
-            plan,
-            source,
-            progress);
-    String ofOwners =
-        table(
-            "Finished tasks of one owner",
-            owners,
-            size -> new Records(1, size, ACTIVE_EACH),
-            plan,
-            source,
-            progress);
+    String ofStores = table(ALL_TASKS, stores, Sizes::ofMany, plan, source, progress);
+    String ofOwners = table(FINISHED_TASKS, owners, Sizes::ofOne, plan, source, progress);
     return """
         Time of one operation of one thread, and how many times as long that is as with the fewest \
         tasks; %s.
@@ -103,6 +92,57 @@ final class Sizes {
         %s
         %s"""
         .formatted(plan, ofStores, ofOwners);
+  }
+
+  /** What one operation needs, for a cell of a table. */
+  @FunctionalInterface
+  interface Meter {
+    String of(Runnable operation);
+  }
+
+  /** As {@link #measure}, but with what {@code meter} tells in the place of times. */
+  static String count(
+      List<Integer> stores, List<Integer> owners, Source source, Meter meter, PrintStream progress)
+      throws Exception {
+    return counts(ALL_TASKS, stores, Sizes::ofMany, source, meter, progress)
+        + "\n"
+        + counts(FINISHED_TASKS, owners, Sizes::ofOne, source, meter, progress);
+  }
+
+  private static String counts(
+      String of,
+      List<Integer> sizes,
+      IntFunction<Records> records,
+      Source source,
+      Meter meter,
+      PrintStream progress)
+      throws Exception {
+    StringBuilder head = new StringBuilder("| " + of);
+    Map<String, StringBuilder> rows = new LinkedHashMap<>();
+    for (int size : sizes) {
+      head.append(" | with ").append(SizesTable.name(size));
+      try (Store store = new Store(source, records.apply(size), progress)) {
+        store
+            .operations()
+            .forEach(
+                (name, operation) ->
+                    rows.computeIfAbsent(name, first -> new StringBuilder("| " + name))
+                        .append(" | ")
+                        .append(meter.of(operation)));
+      }
+    }
+    head.append(" |\n|---").append("|--:".repeat(sizes.size())).append("|\n");
+    rows.values().forEach(row -> head.append(row).append(" |\n"));
+    progress.println(head);
+    return head.toString();
+  }
+
+  private static Records ofMany(int size) {
+    return new Records(size / OF_AN_OWNER, OF_AN_OWNER - ACTIVE_EACH, ACTIVE_EACH);
+  }
+
+  private static Records ofOne(int size) {
+    return new Records(1, size, ACTIVE_EACH);
   }
 
   private static String table(
@@ -168,7 +208,7 @@ final class Sizes {
                 new Alternating(
                     CREATE + SizesTable.name(size),
                     DELETE + SizesTable.name(size),
-                    List.of(store.createAndDelete()))));
+                    List.of(new Alternating.Pair(store::create, store::delete)))));
     Map<String, Rounds.Rates> rates = Rounds.measure(plan, subjects);
     for (String operation : List.of(CREATE, DELETE)) {
       Map<String, Rounds.Rates> bySize = new LinkedHashMap<>();
@@ -191,6 +231,11 @@ final class Sizes {
 
     /** Of the active records, owner by owner. */
     private final int[] versions;
+
+    /** Who has what was created last. */
+    private int owner;
+
+    private int created;
 
     Store(Source source, Records records, PrintStream progress) throws Exception {
       this.records = records;
@@ -249,23 +294,29 @@ final class Sizes {
       Expect.that(backend.listActive(query).heads().size() == records.activeEach());
     }
 
-    Alternating.Pair createAndDelete() {
-      return new Alternating.Pair(
-          new Rounds.Work() {
-            @Override
-            public void run() {
-              owner = anyOwner();
-              RecordValue value = Records.value(now, ++created, true);
-              Expect.that(
-                  backend.createWithin(created(), value, Records.MAX_ACTIVE, now)
-                      == Created.CREATED);
-            }
-          },
-          () -> Expect.that(backend.deleteIfVersion(created(), 1) == Deleted.DELETED));
+    private void create() {
+      owner = anyOwner();
+      RecordValue value = Records.value(now, ++created, true);
+      Expect.that(
+          backend.createWithin(created(), value, Records.MAX_ACTIVE, now) == Created.CREATED);
     }
 
-    private int owner;
-    private int created;
+    /** Takes back what {@link #create} did last. */
+    private void delete() {
+      Expect.that(backend.deleteIfVersion(created(), 1) == Deleted.DELETED);
+    }
+
+    /** All of them, in an order in which they can be called. */
+    private Map<String, Runnable> operations() {
+      Map<String, Runnable> operations = new LinkedHashMap<>();
+      operations.put(GET, this::get);
+      operations.put(PUT, this::put);
+      operations.put(LIST, this::list);
+      operations.put(LIST_ACTIVE, this::listActive);
+      operations.put(CREATE, this::create);
+      operations.put(DELETE, this::delete);
+      return operations;
+    }
 
     private RecordKey created() {
       return Records.key(owner, records.finishedEach() + records.activeEach() + created);

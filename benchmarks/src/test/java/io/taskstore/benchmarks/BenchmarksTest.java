@@ -57,8 +57,8 @@ class BenchmarksTest {
         .contains(
             "nope",
             "codec, memory, store, handlers, start, waiters, memory-sizes, memory-heap, file, redis,"
-                + " redis-sizes, redis-memory, dynamodb, dynamodb-ratios, dynamodb-first-call, all,"
-                + " plots");
+                + " redis-sizes, redis-memory, dynamodb, dynamodb-sizes, dynamodb-ratios,"
+                + " dynamodb-first-call, all, plots");
   }
 
   @Test

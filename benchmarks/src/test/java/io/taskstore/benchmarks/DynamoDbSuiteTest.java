@@ -38,7 +38,12 @@ import software.amazon.awssdk.services.dynamodb.DynamoDbClient;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class DynamoDbSuiteTest {
   private static final DynamoDbSuite.Plan PLAN =
-      new DynamoDbSuite.Plan(new Rounds.Plan(0, 1, Duration.ofMillis(5)), 150, 1);
+      new DynamoDbSuite.Plan(
+          new Rounds.Plan(0, 1, Duration.ofMillis(5)),
+          150,
+          1,
+          List.of(100, 400),
+          List.of(200, 600));
 
   private final ByteArrayOutputStream progress = new ByteArrayOutputStream();
   private final PrintStream out = new PrintStream(progress, true, UTF_8);
@@ -178,6 +183,22 @@ class DynamoDbSuiteTest {
 
     assertThat(Measuring.rows(text)).hasSize(1 + prices.size());
     assertThat(text).startsWith("Units as DynamoDB Local reports them").contains("together");
+  }
+
+  /** Tasks that are there already must not cost those who do not ask for them. */
+  @Test
+  void measure_sizes_eachOperationCostsTheSameAtEachSize() throws IOException {
+    List<String> rows = Measuring.rows(measure("dynamodb-sizes"));
+
+    assertThat(rows).hasSize(2 * (1 + 6));
+    assertThat(rows).filteredOn(row -> row.contains("`get`")).hasSize(2);
+    for (String row : rows) {
+      List<String> cells = List.of(row.split(" \\| ", -1));
+      if (!row.contains(" with ")) {
+        assertThat(cells).as(row).hasSize(1 + 2);
+        assertThat(cells.get(1)).as(row).contains("RCU").isEqualTo(cells.get(2).replace(" |", ""));
+      }
+    }
   }
 
   @Test
