@@ -47,8 +47,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>Every operation on a key is linearizable. A write takes effect at one instant; no reader
  *       sees a part of it.
  *   <li>{@link #get}, {@link #list} and {@link #listActive} take no lock and never wait. Writers
- *       wait for writers of the same partition only, for the microseconds that a write takes. An
- *       interrupt changes nothing: no call of this class is worth interrupting.
+ *       wait for writers of the same partition only, for the microseconds that a write takes; now
+ *       and then one takes milliseconds, when the hash table of a large partition is written anew.
+ *       An interrupt changes nothing: no call of this class is worth interrupting.
  *   <li>{@link #createWithin} is exact, in one step against every other write of the partition: it
  *       admits exactly the limit however many race, and never answers {@link
  *       io.taskstore.spi.Contended}.
@@ -58,6 +59,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>Nothing is dropped by itself: expired records stay, and count against the bounds, until
  *       {@link #purgeExpired} is called. Nothing survives {@link #close()} or the end of the
  *       process.
+ *   <li>A write that ends with an {@link OutOfMemoryError}, or another error of the virtual
+ *       machine, may be done by half. Nothing of the above is promised from then on.
  * </ul>
  *
  * <h2>Layout and cost</h2>
@@ -69,11 +72,12 @@ import org.jspecify.annotations.Nullable;
  * exists while it has a record.
  *
  * <p>A record is kept in three arrays and objects beside its data; together with its entries in the
- * indexes it needs less than 200 bytes more than the data, but the only record of a partition some
- * 700. What calls return is made for them.
+ * indexes it needs less than 200 bytes more than the data with ids as core makes them, but the only
+ * record of a partition some 700. What calls return is made for them.
  *
  * <p>With <i>n</i> records in a partition, <i>a</i> of them active, and <i>p</i> partitions that
- * have a record with an expiry:
+ * have a record with an expiry, on average, and with ids that were not chosen to have the same hash
+ * code (those of core are random):
  *
  * <table>
  *   <caption>Cost of the operations</caption>

@@ -213,10 +213,11 @@ final class Partition {
     if (at == (old == null ? Content.NEVER : old.at())) {
       return;
     }
-    due = at == Content.NEVER ? null : new Due(at, this);
-    if (due != null) {
-      dues.add(due);
+    Due next = at == Content.NEVER ? null : new Due(at, this);
+    if (next != null) {
+      dues.add(next);
     }
+    due = next;
     if (old != null) {
       dues.remove(old);
     }

@@ -10,10 +10,11 @@ import org.jspecify.annotations.Nullable;
  * Algorithm L), which needs no object for an entry. One thread at a time changes it; any number
  * read meanwhile, without a lock.
  *
- * <p>A removed slot leaves a mark, so that readers who are on their way past it go on. Marks go
- * when the table is written anew. A reader who is in the old table then may miss what is added from
- * that moment on, all of which happens during its call; what it finds is as good there as in the
- * new one, for the slot alone knows what it holds.
+ * <p>A removed slot leaves a mark, so that readers who are on their way past it go on. A slot that
+ * is added takes the place of the first mark on its way: who has passed that before did so while
+ * there was no slot of the id. The other marks go when the table is written anew. A reader who is
+ * in the old table then may miss what is added from that moment on, all of which happens during its
+ * call; what it finds is as good there as in the new one, for the slot alone knows what it holds.
  */
 final class SlotTable {
   private static final int LEAST = 4;
@@ -46,9 +47,10 @@ final class SlotTable {
     if ((used + 1) * 4L > entries.length * 3L) {
       rewrite();
     }
-    place(entries, slot);
+    if (place(entries, slot)) {
+      used++;
+    }
     size++;
-    used++;
   }
 
   /** Removes a slot that is there. */
@@ -87,12 +89,15 @@ final class SlotTable {
     entries = fresh;
   }
 
-  private static void place(@Nullable Slot[] all, Slot slot) {
+  /** Returns whether the entry was empty; else it had a mark. */
+  private static boolean place(@Nullable Slot[] all, Slot slot) {
     int i = home(all, slot.content());
-    while (all[i] != null) {
+    while (all[i] != null && all[i] != REMOVED) {
       i = next(all, i);
     }
+    boolean empty = all[i] == null;
     ENTRY.setRelease(all, i, slot);
+    return empty;
   }
 
   private static @Nullable Slot entry(@Nullable Slot[] all, int index) {

@@ -126,7 +126,7 @@ final class SortedSlots {
       return;
     }
     Slot[] rest = removed(chunk, at);
-    // Small neighbours become one, so that half of the room is in use at least.
+    // Small neighbours become one, or there would be as many chunks as ever were needed.
     if (c > 0 && chunk(all, c - 1).length + rest.length <= CHUNK / 2) {
       chunks = replaced(all, c - 1, 2, joined(chunk(all, c - 1), rest));
     } else if (c < all.length - 1 && rest.length + chunk(all, c + 1).length <= CHUNK / 2) {

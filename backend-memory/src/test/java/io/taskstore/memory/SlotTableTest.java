@@ -97,6 +97,18 @@ final class SlotTableTest {
     assertThat(find("stays")).isNotNull();
   }
 
+  /** Or a look at this id would pass a mark for each time. */
+  @Test
+  void addAndRemove_ofOneIdForLong_leavesOneMark() {
+    for (int i = 0; i < 1_000; i++) {
+      added("id" + i);
+    }
+    for (int i = 0; i < 10_000; i++) {
+      table.remove(added("again"));
+      assertThat(table.used()).isEqualTo(1_001);
+    }
+  }
+
   @Test
   void find_whileAnotherThreadAddsAndRemoves_findsAllThatStay() throws Exception {
     List<Slot> staying = new ArrayList<>();
