@@ -194,13 +194,12 @@ public final class MemoryStorageBackend implements StorageBackend {
         expected == ABSENT,
         Conflict.ABSENT,
         partition -> {
-          Content id = Content.absent(key.id());
-          Slot slot = partition.find(id);
-          Content stored = slot == null ? id : slot.content();
+          Slot slot = partition.slot(key.id());
+          Content stored = slot.content();
           if (expected != stored.version()) {
             return conflict(key, stored);
           }
-          store(operation, partition, key, slot, stored, stored.next(value, expected + 1));
+          store(operation, partition, key, slot, stored.next(value, expected + 1));
           return new Written(expected + 1);
         });
   }
@@ -214,10 +213,7 @@ public final class MemoryStorageBackend implements StorageBackend {
         false,
         Conflict.ABSENT,
         partition -> {
-          Slot slot = partition.find(Content.absent(key.id()));
-          if (slot == null) {
-            return Conflict.ABSENT;
-          }
+          Slot slot = partition.slot(key.id());
           if (slot.content().version() != expected) {
             return conflict(key, slot.content());
           }
@@ -336,9 +332,8 @@ public final class MemoryStorageBackend implements StorageBackend {
         true,
         Conflict.ABSENT,
         partition -> {
-          Content id = Content.absent(key.id());
-          Slot slot = partition.find(id);
-          Content stored = slot == null ? id : slot.content();
+          Slot slot = partition.slot(key.id());
+          Content stored = slot.content();
           if (stored.isPresent()) {
             boolean ours = stored.version() == 1 && stored.hasWriteId(value.writeId());
             return ours ? Created.CREATED : conflict(key, stored);
@@ -346,7 +341,7 @@ public final class MemoryStorageBackend implements StorageBackend {
           if (partition.countUnexpired(now, max) >= max) {
             return Full.FULL;
           }
-          store(operation, partition, key, slot, stored, stored.next(value, 1));
+          store(operation, partition, key, slot, stored.next(value, 1));
           return Created.CREATED;
         });
   }
@@ -415,11 +410,10 @@ public final class MemoryStorageBackend implements StorageBackend {
         true,
         false,
         partition -> {
-          Content id = Content.absent(key.id());
-          Slot slot = partition.find(id);
-          Content stored = slot == null ? id : slot.content();
+          Slot slot = partition.slot(key.id());
+          Content stored = slot.content();
           Content next = stored.next(seeded.value(), seeded.version());
-          store("seed", partition, key, slot, stored, next);
+          store("seed", partition, key, slot, next);
           return true;
         });
   }
@@ -488,12 +482,8 @@ public final class MemoryStorageBackend implements StorageBackend {
   }
 
   private void store(
-      String operation,
-      Partition partition,
-      RecordKey key,
-      @Nullable Slot slot,
-      Content old,
-      Content next) {
+      String operation, Partition partition, RecordKey key, Slot slot, Content next) {
+    Content old = slot.content();
     long growth =
         old.isPresent()
             ? next.dataBytes() - (long) old.dataBytes()
@@ -502,7 +492,7 @@ public final class MemoryStorageBackend implements StorageBackend {
     if (growth > 0) {
       capacity.reserve(operation, key, records, growth);
     }
-    partition.store(slot, old, next);
+    partition.store(slot, next);
     if (growth < 0) {
       capacity.release(records, -growth);
     }

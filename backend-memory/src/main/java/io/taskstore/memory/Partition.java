@@ -114,23 +114,25 @@ final class Partition {
     return stored == null || !stored.isPresent() ? null : stored.record(key);
   }
 
-  /** A slot of this id, null if there is none. */
-  @Nullable Slot find(Content id) {
+  /** The slot of this id; one that is in no index yet if there is no record. Locked. */
+  Slot slot(String id) {
+    Content absent = Content.absent(id);
+    Slot found = find(absent);
+    return found == null ? new Slot(absent) : found;
+  }
+
+  private @Nullable Slot find(Content id) {
     SlotTable table = slots;
     return table == null ? ids.find(id) : table.find(id);
   }
 
-  /**
-   * Stores {@code next} in the place of {@code old}; locked.
-   *
-   * @param known the slot of {@code old}, null if it has none
-   */
-  void store(@Nullable Slot known, Content old, Content next) {
-    Slot slot = known == null ? new Slot(old) : known;
+  /** Stores {@code next} in a slot that {@link #slot} has returned; locked. */
+  void store(Slot slot, Content next) {
+    Content old = slot.content();
     boolean expiryKept = old.isPresent() && old.expiresAt() == next.expiresAt();
     boolean activeKept = old.isActive() && next.isActive() && expiryKept;
 
-    if (known == null) {
+    if (!old.isPresent()) {
       add(slot);
     }
     if (next.isActive() && !old.isActive()) {

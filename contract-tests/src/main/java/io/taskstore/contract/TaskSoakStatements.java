@@ -15,7 +15,6 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
@@ -40,9 +39,7 @@ abstract class TaskSoakStatements extends TaskCacheStatements {
     return 250;
   }
 
-  // As many tasks for every storage: on a slow one, or a busy machine, that takes its time.
   @Test
-  @Timeout(value = 5, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   final void s18_tasksOfWorkersThatComeAndGo_endOnceEach() throws Exception {
     Soak.Summary unused = soak(Duration.ZERO, soakTasks());
   }
