@@ -247,4 +247,10 @@ final class Partition {
   int expiryCount() {
     return byExpiry.size();
   }
+
+  /** The slots and marks in the table, 0 if there is none; for tests. */
+  int tableUsed() {
+    SlotTable table = slots;
+    return table == null ? 0 : table.used();
+  }
 }

@@ -64,7 +64,7 @@ final class SlotTableTest {
 
   @Test
   void find_theNameOfTheMark_isNull() {
-    table.remove(added("a"));
+    table.remove(added("removed"));
 
     assertThat(find("removed")).isNull();
   }
